@@ -1,0 +1,1 @@
+"""Between an exchange and the application: ASGI's scope, messages and lifespan."""

@@ -1,0 +1,1 @@
+"""What a server is told: the settings, their values, and where each came from."""

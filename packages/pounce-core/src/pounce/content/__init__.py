@@ -1,0 +1,1 @@
+"""What a response may be made of besides bytes: files."""

@@ -1,0 +1,1 @@
+"""What the server tells: the access log, its own log, the start-up lines."""

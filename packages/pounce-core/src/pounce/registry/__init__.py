@@ -1,0 +1,1 @@
+"""The installed protocols, found once and shared frozen."""

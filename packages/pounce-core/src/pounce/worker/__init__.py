@@ -1,0 +1,1 @@
+"""One worker: its loop, its connections, its deadlines, its drain."""

@@ -1,0 +1,249 @@
+"""What the supervisor's tests share: workers that only take notes, on a clock that stands still."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from math import inf
+
+import pytest
+
+from pounce.supervise.crew import Member, Report
+from pounce.supervise.policy import Policy
+from pounce.supervise.supervisor import Supervisor
+
+PATIENCE = 30.0
+FAR = 1e8
+ROUNDS = 6
+"""How many steps of the supervisor may follow from one another."""
+
+
+class Clock:
+    """Stands still until it is set."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Hand:
+    """A worker that does nothing by itself, but end when it is asked to."""
+
+    def __init__(self, office: Office, crew: Crew, name: str, report: Report) -> None:
+        self.name = name
+        self.ready = False
+        self.since = inf
+        self.lifetime: float | None = None
+        self.crew = crew
+        self.told: list[str] = []
+        self.heirs: list[str] | None = None
+        """To whom its idle connections go; None until it is told."""
+        self.gone = False
+        self.remains = False
+        self.size: int | None = None
+        self._office = office
+        self._report = report
+
+    @property
+    def leaving(self) -> bool:
+        """Whether it was asked to end."""
+        return not {"retire", "end", "hurry"}.isdisjoint(self.told)
+
+    def start(self) -> None:
+        if self.name in self._office.cannot_start:
+            self.gone = True
+            raise OSError("no more threads")
+        self._office.note(self.told, "start")
+
+    def retire(self, heirs: Sequence[Member]) -> None:
+        self.heirs = [heir.name for heir in heirs]
+        self._office.note(self.told, "retire")
+        self._obey()
+
+    def fade(self) -> None:
+        self._office.note(self.told, "fade")
+
+    def end(self) -> None:
+        self._office.note(self.told, "end")
+        self._obey()
+
+    def hurry(self) -> None:
+        self._office.note(self.told, "hurry")
+        self._obey()
+
+    def kill(self) -> None:
+        self._office.note(self.told, "kill")
+
+    def join(self, timeout: float | None) -> bool:
+        return True
+
+    def memory(self) -> int | None:
+        return self.size
+
+    def reopen_logs(self) -> None:
+        self._office.note(self.told, "reopen")
+
+    def _obey(self) -> None:
+        if self.name not in self._office.stubborn:
+            self.leave()
+
+    # What becomes of it
+
+    def get_ready(self) -> None:
+        self.ready = True
+        self._report(self, "ready", None)
+
+    def wear(self) -> None:
+        self._report(self, "worn", None)
+
+    def leave(self, error: BaseException | None = None) -> None:
+        if not self.gone:
+            self.gone = True
+            self._report(self, "ended", error)
+            self._office.notify()
+
+
+class Crew:
+    """Makes such workers for a generation."""
+
+    def __init__(self, office: Office, number: int) -> None:
+        self.number = number
+        self.size: int | None = None
+        self._office = office
+
+    def make(self, name: str, report: Report) -> Member:
+        if name in self._office.cannot_make:
+            raise OSError("no more files")
+        hand = Hand(self._office, self, name, report)
+        self._office.note(self._office.made, hand)
+        return hand
+
+    def memory(self) -> int | None:
+        return self.size
+
+
+class Office:
+    """A supervisor, its workers, where connections come from, and the time."""
+
+    supervisor: Supervisor
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.crews = [Crew(self, 1)]
+        self.made: list[Hand] = []
+        self.served: list[list[str]] = []
+        self.mistakes: list[str] = []
+        """Those that were given connections after they were asked to end."""
+        self.said: list[str] = []
+        """What the supervisor told of itself, and when an application was imported."""
+        self.stops = 0
+        self.cannot_make: set[str] = set()
+        self.cannot_start: set[str] = set()
+        self.stubborn: set[str] = set()
+        """Workers that do not end when they are asked to."""
+        self.serve_error: Exception | None = None
+        self.load_error: BaseException | None = None
+        self.load_gate = threading.Event()
+        """Cleared, an import takes until it is set."""
+        self.load_gate.set()
+        self._changed = threading.Condition()
+
+    def open(self, count: int, *, ready: bool = True, policy: Policy | None = None) -> Supervisor:
+        """Starts a supervisor of so many, with all of them ready if that is wanted."""
+        policy = policy or Policy(grace=PATIENCE)
+        self.supervisor = Supervisor(self.crews[0], self._load, self, count, policy, self.clock)
+        self.supervisor.notice = lambda what: self.note(self.said, what)
+        self.supervisor.start()
+        if ready:
+            for hand in self.hired(count):
+                hand.get_ready()
+            assert self.supervisor.settled.wait(PATIENCE)
+        return self.supervisor
+
+    def close(self) -> None:
+        """Ends whatever is left."""
+        self.stubborn.clear()
+        self.load_gate.set()
+        if hasattr(self, "supervisor"):
+            self.supervisor.hurry()
+            self.settle_or_end()
+            for hand in list(self.made):
+                hand.leave()
+            self.ended()
+
+    def _load(self) -> Crew:
+        self.note(self.said, "loading")
+        assert self.load_gate.wait(PATIENCE)
+        if self.load_error is not None:
+            raise self.load_error
+        crew = Crew(self, len(self.crews) + 1)
+        self.note(self.crews, crew)
+        return crew
+
+    # Where connections come from
+
+    def serve(self, members: Sequence[Member]) -> None:
+        if self.serve_error is not None:
+            raise self.serve_error
+        self.mistakes += [hand.name for hand in list(self.made) if hand in members and hand.leaving]
+        self.note(self.served, [member.name for member in members])
+
+    def stop(self) -> None:
+        self.stops += 1
+
+    # What a test waits for
+
+    def note[T](self, notes: list[T], note: T) -> None:
+        with self._changed:
+            notes.append(note)
+            self._changed.notify_all()
+
+    def notify(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        """Waits for what the supervisor or its workers do."""
+        with self._changed:
+            assert self._changed.wait_for(condition, PATIENCE)
+
+    def hired(self, count: int) -> list[Hand]:
+        """Waits until so many were made; these."""
+        self.until(lambda: len(self.made) >= count)
+        return self.made[:count]
+
+    def settle(self) -> None:
+        """Waits until the supervisor, which goes on, has done all that follows so far."""
+        self.settle_or_end()
+        assert not self.supervisor.done.is_set()
+
+    def settle_or_end(self) -> None:
+        """The same, or until it has ended."""
+        for _ in range(ROUNDS):
+            passed = threading.Event()
+            self.supervisor.repeat(FAR, passed.set)
+            deadline = time.monotonic() + PATIENCE
+            while not passed.wait(0.01) and not self.supervisor.done.is_set():
+                assert time.monotonic() < deadline
+        loaders = [each for each in threading.enumerate() if each.name == "pounce-loader"]
+        if loaders and self.load_gate.is_set():
+            for loader in loaders:
+                loader.join()
+            self.settle_or_end()
+
+    def later(self, seconds: float) -> None:
+        """Lets time pass."""
+        self.clock.now += seconds
+        self.settle()
+
+    def ended(self) -> None:
+        """Waits for the end of the server."""
+        assert self.supervisor.done.wait(PATIENCE)
+
+
+@pytest.fixture
+def office() -> Iterator[Office]:
+    made = Office()
+    yield made
+    made.close()
