@@ -1,0 +1,1 @@
+"""TLS for the pounce ASGI server."""
