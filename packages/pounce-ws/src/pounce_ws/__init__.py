@@ -1,0 +1,1 @@
+"""WebSocket for the pounce ASGI server."""
