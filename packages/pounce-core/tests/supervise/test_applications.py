@@ -27,8 +27,9 @@ class Factory:
     def __call__(self) -> Application:
         if len(self.made) + 1 == self._fails_at:
             raise OSError("no database")
-        self.made.append(Application())
-        return self.made[-1]
+        made = Application()
+        self.made.append(made)
+        return made
 
 
 def applications(app: Callable[..., Any], **settings: Any) -> Applications:
