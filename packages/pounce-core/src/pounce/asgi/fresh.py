@@ -17,7 +17,6 @@ in common; so bytecode that was not written well after its source's last change 
 
 import os
 import sys
-import sysconfig
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import invalidate_caches
 from importlib.abc import Loader, MetaPathFinder
@@ -79,6 +78,8 @@ class _Own:
 
     def __init__(self, folders: Iterable[str]) -> None:
         self._folders = {form for folder in folders for form in _forms(folder)}
+        import sysconfig
+
         libraries = (sysconfig.get_path(name) for name in ("stdlib", "platstdlib"))
         self._libraries = {form for library in libraries for form in _forms(library)}
         self._protected = {

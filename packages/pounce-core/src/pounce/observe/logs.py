@@ -7,12 +7,10 @@ worker. When the user brings a logging configuration, that one rules and nothing
 
 import json
 import logging
-import logging.config
 import os
 import re
 import sys
 import time
-import tomllib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -237,6 +235,10 @@ def _plain(text: str) -> str:
 
 
 def _configure(config: Mapping[str, Any] | str | Path) -> None:
+    # Few bring one, and these are slow to import.
+    import tomllib
+    from logging.config import dictConfig, fileConfig
+
     name = "the dictionary" if isinstance(config, Mapping) else str(config)
     try:
         if isinstance(config, Mapping):
@@ -252,12 +254,12 @@ def _configure(config: Mapping[str, Any] | str | Path) -> None:
                 content = _yaml(path)
             else:
                 # Otherwise the loggers that exist, pounce's own, would say nothing any more.
-                logging.config.fileConfig(path, disable_existing_loggers=False)
+                fileConfig(path, disable_existing_loggers=False)
                 return
         if not isinstance(content, Mapping):
             raise ConfigError(f"log-config: {name} holds no table of settings")
         settings = {"disable_existing_loggers": False, **content}
-        logging.config.dictConfig(settings)
+        dictConfig(settings)
     except OSError as error:
         raise ConfigError(f"log-config: cannot read {name}: {error.strerror or error}") from None
     except ConfigError:

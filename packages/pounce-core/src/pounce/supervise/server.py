@@ -10,7 +10,6 @@ import logging
 import os
 import platform
 import sys
-import sysconfig
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -366,7 +365,7 @@ def _threads(members: Sequence[Member]) -> list[WorkerThread]:
 
 
 def _greeting(addresses: tuple[str, ...], kind: str, count: int, protocols: list[str]) -> list[str]:
-    build = platform.python_version() + ("t" if sysconfig.get_config_var("Py_GIL_DISABLED") else "")
+    build = platform.python_version() + ("t" if "t" in sys.abiflags else "")
     return banner(
         version=version("bengal-pounce"),
         addresses=addresses,
