@@ -15,7 +15,7 @@ from typing import Any, cast
 import pytest
 
 from pounce.guard.proxies import TrustedProxies
-from pounce.worker.door import BATCH, PAUSE, QUIET, Door
+from pounce.worker.door import BATCH, LAST, PAUSE, QUIET, Door
 from pounce.worker.poller import READ, Poller, make_poller
 
 PATIENCE = 30.0
@@ -282,6 +282,20 @@ def test_a_shared_door_can_be_watched_for_real() -> None:
         made.watch(poller)
         assert poller.poll(PATIENCE) == [(listener.fileno(), READ)]
         poller.close()
+
+
+def test_a_door_that_is_emptied_is_closed_though_others_go_on_connecting() -> None:
+    taken: list[int] = []
+
+    def take() -> int:
+        taken.append(BATCH)
+        return BATCH
+
+    with listening(0) as (made, poller, _):
+        made.unwatch(poller)
+        made.empty(take)
+        assert made.fileno() == -1
+    assert LAST <= sum(taken) < LAST + BATCH
 
 
 def test_a_closed_door_refuses_who_comes() -> None:

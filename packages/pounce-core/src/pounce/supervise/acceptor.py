@@ -9,6 +9,7 @@ import logging
 import os
 import threading
 from collections.abc import Sequence
+from functools import partial
 from time import monotonic, sleep
 from typing import Final
 
@@ -82,9 +83,7 @@ class Acceptor:
     def _take_the_rest(self, poller: Poller) -> None:
         for door in self._doors.values():
             door.unwatch(poller)
-            while self.targets and self._accept(door, poller, monotonic(), BATCH):
-                pass
-            door.close()
+            door.empty(partial(self._accept, door, poller, monotonic(), BATCH))
 
     def _room(self) -> int:
         if not self.targets:
@@ -105,7 +104,7 @@ class Acceptor:
                 door.watch(poller)
 
     def _accept(self, door: Door, poller: Poller, now: float, most: int) -> int:
-        taken = door.accept(poller, now, most)
+        taken = door.accept(poller, now, most) if self.targets else []
         for fd, address in taken:
             hand_over(self._in_turn(), fd, Arrival(address, door))
         return len(taken)

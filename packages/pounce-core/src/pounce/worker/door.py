@@ -8,6 +8,7 @@ import errno
 import logging
 import select
 import socket
+from collections.abc import Callable
 from math import inf
 from typing import Any, Final
 
@@ -19,6 +20,9 @@ logger = logging.getLogger("pounce.listen")
 
 BATCH: Final = 64
 """Connections accepted at a turn, so that a flood of them does not starve those that exist."""
+LAST: Final = 65_535
+"""Connections taken at the end, at most: what the longest queue of a kernel holds. Who goes on
+connecting must not keep a server from ending."""
 PAUSE: Final = 1.0
 """Seconds without accepting after descriptors or memory ran out. The kernel's queue keeps them."""
 QUIET: Final = 60.0
@@ -74,6 +78,17 @@ class Door:
     def close(self) -> None:
         """Closes the listening socket: the server ends, and who comes now is refused."""
         self._socket.close()
+
+    def empty(self, accept: Callable[[], int]) -> None:
+        """Takes who waits, and closes the listening socket.
+
+        Args:
+            accept: takes some of them; returns how many.
+        """
+        left = LAST
+        while left > 0 and (taken := accept()):
+            left -= taken
+        self.close()
 
     def accept(self, poller: Poller, now: float, most: int = BATCH) -> list[tuple[int, Any]]:
         """Takes the connections that wait, `most` at most: their descriptors and addresses."""

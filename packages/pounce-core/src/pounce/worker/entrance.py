@@ -6,6 +6,7 @@ its worker's thread.
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from pounce.worker.door import BATCH, QUIET, Door
@@ -62,12 +63,10 @@ class Entrance:
         self.doors.clear()
         if for_good:
             for door in doors:
-                while self.accept(door, 0.0):
-                    pass
-                door.close()
+                door.empty(partial(self.accept, door, 0.0))
 
-    def accept(self, door: Door, now: float) -> bool:
-        """Takes some of who waits. Returns whether there was anybody."""
+    def accept(self, door: Door, now: float) -> int:
+        """Takes some of who waits. Returns how many."""
         room = BATCH if self._most is None else min(BATCH, self._most - self._connections())
         taken = door.accept(self._poller, now, room)
         for fd, address in taken:
@@ -82,7 +81,7 @@ class Entrance:
                 )
             for every in self.doors.values():
                 every.unwatch(self._poller)
-        return bool(taken)
+        return len(taken)
 
     def make_room(self) -> None:
         """A connection has gone: if that was the one too many, there is room again."""
