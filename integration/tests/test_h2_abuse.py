@@ -30,10 +30,10 @@ from integration.tests.streams import (
 
 type Attack = Callable[[Frames], Iterator[bytes]]
 
-GROWTH: Final = 24 << 20
-"""Bytes by which the server may grow."""
-PROCESSOR: Final = 2.0
-"""Seconds of its time that an attack may cost."""
+GROWTH: Final = 64 << 20
+"""Bytes by which the server may grow, with all that its allocator keeps."""
+PROCESSOR: Final = 10.0
+"""Seconds of its time that an attack may cost, many times what it does on a slow machine."""
 MOST: Final = 2_000
 """Pieces of an attack."""
 
@@ -176,7 +176,7 @@ def test_who_never_reads(served: Served, record: Record, token: str) -> None:
         record.wait(token, "called", 50)
         for _ in range(100):
             assert neighbour.get("/ok").body == b"ok"
-        assert served.peak - before < 2 * GROWTH
+        assert served.peak - before < GROWTH
     record.wait(token, "left", 50)
     called = record.now(token).count("called")
     record.wait(token, "left", called)
@@ -192,7 +192,7 @@ def test_who_never_opens_a_window(served: Served, record: Record, token: str) ->
         record.wait(token, "called", 100)
         for _ in range(100):
             assert neighbour.get("/ok").body == b"ok"
-        assert served.peak - before < 2 * GROWTH
+        assert served.peak - before < GROWTH
     record.wait(token, "left", 100)
 
 
