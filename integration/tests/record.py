@@ -42,9 +42,7 @@ class Record:
         """A name that no other request has."""
         return f"t{next(self._numbers)}"
 
-    def wait(
-        self, token: str, what: str, times: int = 1, *, timeout: float = LIMIT
-    ) -> list[Any]:
+    def wait(self, token: str, what: str, times: int = 1, *, timeout: float = LIMIT) -> list[Any]:
         """Waits until something was noted so many times; returns the details."""
         return self.wait_for(token, what, lambda details: len(details) >= times, timeout)
 

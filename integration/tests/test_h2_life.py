@@ -82,7 +82,8 @@ class Asking:
             done = self._changed.wait_for(
                 lambda: self.faults or all(map(int.__lt__, before, self._asked)), TIMEOUT
             )
-        assert done and not self.faults, self.faults
+        assert not self.faults
+        assert done, "nothing was answered"
 
     def _ask(self, index: int) -> None:
         try:
