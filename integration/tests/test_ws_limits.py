@@ -236,8 +236,10 @@ def test_pings_of_a_client_that_reads_nothing_cost_nothing(served: Served) -> No
     with WebSocket.to(served.address, receive_buffer=4096) as client:
         client.open("/echo")
         pings = framed(0x89, bytes(125)) * 1000
-        for _ in range(300):
-            client.send(pings)
+        # Who does not read for long is cut off; so is this one, where the machine is slow.
+        with suppress(ConnectionError):
+            for _ in range(300):
+                client.send(pings)
         others_are_served(served)
     # All the answers together would be 36 MiB.
     assert served.peak - before < 28 * MEBIBYTE
