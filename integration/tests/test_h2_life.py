@@ -80,7 +80,8 @@ class Asking:
         with self._changed:
             before = list(self._asked)
             done = self._changed.wait_for(
-                lambda: self.faults or all(map(int.__lt__, before, self._asked)), TIMEOUT
+                lambda: self.faults or all(a < b for a, b in zip(before, self._asked, strict=True)),
+                TIMEOUT,
             )
         assert not self.faults
         assert done, "nothing was answered"
