@@ -124,9 +124,9 @@ async def flood(scope: Scope, _receive: Receive, send: Send) -> None:
 
 
 async def hoard(scope: Scope, receive: Receive, send: Send) -> None:
-    """Takes nothing for some seconds."""
+    """Takes nothing for some seconds; less than a server waits for it at its end."""
     await send({"type": "websocket.accept"})
-    await asyncio.sleep(5)
+    await asyncio.sleep(12)
     while (await receive())["type"] == "websocket.receive":
         pass
 

@@ -250,6 +250,7 @@ async def state(request: Request) -> Response:
             "count": request.state.count,
             "leaked": leaked,
             "own loop": id(asyncio.get_running_loop()) == request.state.loop,
+            "worker": request.state.loop,
             "visits": request.state.visits.count(request.state.mine),
         }
     )

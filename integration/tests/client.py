@@ -29,6 +29,7 @@ class Client(Wire):
             return cls.connect(address, timeout=TIMEOUT)
         assert isinstance(address, tuple)
         sock = socket.socket()
+        sock.settimeout(TIMEOUT)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         sock.connect(address)
         return cls(sock, TIMEOUT)

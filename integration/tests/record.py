@@ -42,14 +42,20 @@ class Record:
         """A name that no other request has."""
         return f"t{next(self._numbers)}"
 
-    def wait(self, token: str, what: str, times: int = 1) -> list[Any]:
+    def wait(self, token: str, what: str, times: int = 1, *, timeout: float = LIMIT) -> list[Any]:
         """Waits until something was noted so many times; returns the details."""
-        return self.wait_for(token, what, lambda details: len(details) >= times)
+        return self.wait_for(token, what, lambda details: len(details) >= times, timeout)
 
-    def wait_for(self, token: str, what: str, enough: Callable[[list[Any]], bool]) -> list[Any]:
+    def wait_for(
+        self,
+        token: str,
+        what: str,
+        enough: Callable[[list[Any]], bool],
+        timeout: float = LIMIT,
+    ) -> list[Any]:
         """Waits until the details of what was noted are enough; returns them."""
         with self._changed:
-            if not self._changed.wait_for(lambda: enough(self._details(token, what)), LIMIT):
+            if not self._changed.wait_for(lambda: enough(self._details(token, what)), timeout):
                 raise AssertionError(f"{what!r} of {token} is missing in {self._of(token)}")
             return self._details(token, what)
 
@@ -77,5 +83,5 @@ class Record:
 
     def close(self) -> None:
         os.write(self._pipe, b'["", "close", null]\n')
-        self._thread.join()
+        self._thread.join(LIMIT)
         os.close(self._pipe)

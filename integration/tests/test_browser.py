@@ -16,30 +16,35 @@ from integration import programs
 from integration.tests.record import Record
 from integration.tests.serving import Served
 
+PATIENCE = 200.0
+"""Seconds for the start of a browser and all that the page does, on a busy machine."""
 FLAGS = (
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
+    "--disable-dev-shm-usage",
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
     "--ignore-certificate-errors",
+    "--remote-debugging-port=0",
 )
 
 
 @contextmanager
-def browsing(url: str, profile: Path) -> Iterator[None]:
-    """A browser with a page open, until the block ends."""
+def browsing(url: str, folder: Path) -> Iterator[None]:
+    """A browser with a page open, until the block ends; what it says is in the folder."""
     chromium = programs.find(["chromium"])["chromium"]
-    browser = subprocess.Popen(
-        [chromium, *FLAGS, f"--user-data-dir={profile}", "--remote-debugging-port=0", url],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    with (folder / "said").open("wb") as said:
+        browser = subprocess.Popen(
+            [chromium, *FLAGS, f"--user-data-dir={folder}/profile", url],
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
+            start_new_session=True,
+        )
     try:
         yield
     finally:
@@ -47,10 +52,14 @@ def browsing(url: str, profile: Path) -> Iterator[None]:
         browser.wait()
 
 
-def visit(served: Served, profile: Path, record: Record, token: str) -> dict[str, Any]:
+def visit(served: Served, folder: Path, record: Record, token: str) -> dict[str, Any]:
     """What the page says that it has seen."""
-    with browsing(f"{served.urls[0]}/?{token}", profile):
-        found: dict[str, Any] = record.wait(token, "seen")[0]
+    with browsing(f"{served.urls[0]}/?{token}", folder):
+        try:
+            found: dict[str, Any] = record.wait(token, "seen", timeout=PATIENCE)[0]
+        except AssertionError as error:
+            error.add_note((folder / "said").read_text(errors="replace"))
+            raise
     return found
 
 
@@ -69,7 +78,7 @@ def test_a_page(
 ) -> None:
     env = record.env | {"XDG_STATE_HOME": str(tmp_path / "state")}
     with Served("browser", *flags, "--workers=2", env=env) as served:
-        seen = visit(served, tmp_path / "profile", record, token)
+        seen = visit(served, tmp_path, record, token)
     assert seen == {
         "fetch": True,
         "many": True,

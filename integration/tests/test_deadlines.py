@@ -1,8 +1,8 @@
 """Deadlines: who sends or reads too slowly is cut off, and who is merely slow is not.
 
-Every deadline is two seconds. All the clients of this module are slow at the same time, each in a
-thread of its own and on every kind of worker, so that the whole takes a few seconds; the tests then
-look at what became of each.
+Every deadline is five seconds: whoever is merely slow may be kept from its work for almost as long.
+All the clients of this module are slow at the same time, each in a thread of its own and on every
+kind of worker, so that the whole takes a few seconds; the tests then look at what became of each.
 """
 
 import time
@@ -18,10 +18,10 @@ from integration.tests.conftest import KINDS, Fleet, checked
 from integration.tests.record import Record
 from integration.tests.serving import Served
 
-DEADLINE = 2
-SOON = 20.0
+DEADLINE = 5
+SOON = 60.0
 """Seconds after which such a deadline has passed for certain, on a busy machine too."""
-LONG = 5.0
+LONG = 8.0
 """Seconds for which whoever is not to be cut off goes on."""
 PACE = 0.1
 """Seconds between two drops of who drips."""
@@ -47,7 +47,12 @@ class Fate:
 
     @property
     def in_time(self) -> bool:
-        return DEADLINE * 0.9 <= self.seconds <= SOON
+        return in_time(self.seconds)
+
+
+def in_time(seconds: float) -> bool:
+    """Neither at once, which a server that was stopped on its way may take for later, nor never."""
+    return DEADLINE / 2 <= seconds <= SOON
 
 
 def drip(client: Client, piece: bytes, seconds: float = SOON) -> None:
@@ -145,8 +150,8 @@ class Watched:
         self.unread = pool.submit(unread, fleet("plain", kind, *HASTY), record)
 
     def _watch(self, served: Served, slow: Slow) -> Fate:
+        began = time.monotonic()
         with Client.to(served.address) as client:
-            began = time.monotonic()
             slow(client, self.tokens[slow])
             data = client.read_until_closed()
             return Fate(data, client.end, time.monotonic() - began)
@@ -159,25 +164,22 @@ def upload(served: Served, record: Record) -> bool:
     """Sends slowly, yet faster than the least rate, for longer than the deadline."""
     size = int(LONG / PACE)
     with Client.to(served.address) as client:
-        client.send(request("/echo", "POST", f"content-length: {size * 2_000}"))
+        client.send(request("/echo", "POST", f"content-length: {size * 10_000}"))
         for _ in range(size):
-            client.send(b"x" * 2_000)
+            client.send(b"x" * 10_000)
             time.sleep(PACE)
-        return client.response().body == b"x" * size * 2_000
+        return client.response().body == b"x" * size * 10_000
 
 
 def download(served: Served, record: Record) -> bool:
     """Reads slowly, yet faster than the least rate, for longer than the deadline."""
     with Client.to(served.address, receive_buffer=65_536) as client:
         client.ask("/push")
-        count = 0
         until = time.monotonic() + LONG
         while time.monotonic() < until:
-            data = client.read_bytes(20_000)
-            assert len(data) == 20_000
-            count += len(data)
+            assert len(client.read_bytes(100_000)) == 100_000
             time.sleep(PACE)
-        return count > LONG * 20_000
+        return True
 
 
 def unread(served: Served, record: Record) -> tuple[float, int]:
@@ -267,7 +269,7 @@ def test_a_steady_upload_is_not_cut_off(watched: Watched) -> None:
 
 def test_a_client_that_does_not_read_is_cut_off(watched: Watched) -> None:
     seconds, sent = watched.unread.result()
-    assert DEADLINE * 0.9 <= seconds <= SOON
+    assert in_time(seconds)
     # The application had to wait: no more was kept than the kernel's buffers hold.
     assert sent < 8 << 20
 

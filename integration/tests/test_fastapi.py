@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from integration.apps import fastapi_app
-from integration.tests.client import Client
+from integration.tests.client import TIMEOUT, Client
 from integration.tests.conftest import Fleet, checked
 from integration.tests.record import Record
 from integration.tests.serving import Served
@@ -25,7 +25,7 @@ def served(fleet: Fleet, request: pytest.FixtureRequest) -> Iterator[Served]:
 @pytest.fixture
 def client(served: Served) -> Iterator[httpx.Client]:
     """A client as people have them."""
-    with httpx.Client(base_url=served.urls[0], timeout=20, trust_env=False) as client:
+    with httpx.Client(base_url=served.urls[0], timeout=TIMEOUT, trust_env=False) as client:
         yield client
 
 
@@ -119,12 +119,12 @@ def test_a_root_path(fleet: Fleet) -> None:
 
 def test_many_clients_at_once(served: Served) -> None:
     """Every kind of request from many threads; nobody gets somebody else's answer."""
-    barrier = threading.Barrier(16)
+    barrier = threading.Barrier(16, timeout=TIMEOUT)
 
     def one(number: int) -> bool:
-        with httpx.Client(base_url=served.urls[0], timeout=20, trust_env=False) as client:
+        with httpx.Client(base_url=served.urls[0], timeout=TIMEOUT, trust_env=False) as client:
             barrier.wait()
-            for turn in range(10):
+            for turn in range(5):
                 mine = number * 1000 + turn
                 if client.get(f"/items/{mine}").json()["number"] != mine:
                     return False

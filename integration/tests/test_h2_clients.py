@@ -19,7 +19,7 @@ def programs() -> dict[str, Path]:
 class Curl:
     def __init__(self, program: Path, served: Served) -> None:
         host, port = served.address
-        self._command = [str(program), "--silent", "--show-error", "--max-time", "20"]
+        self._command = [str(program), "--silent", "--show-error", "--max-time", "120"]
         self._root = f"http://{host}:{port}"
 
     def __call__(self, target: str, *flags: str, version: str = "--http2-prior-knowledge") -> bytes:
@@ -92,7 +92,7 @@ def test_nghttp(programs: dict[str, Path], plain: Served) -> None:
     host, port = plain.address
     urls = [f"http://{host}:{port}/{name}" for name in ("ok", "stream", "trailers", "path", "once")]
     command = [str(programs["nghttp"]), "--stat", "--null-out", *urls]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
     assert len(re.findall(r" 200 +[\d.]+[KM]? /", done.stdout)) == len(urls), done.stdout
     assert not done.stderr
 
@@ -106,6 +106,6 @@ def test_h2load(programs: dict[str, Path], plain: Served, tmp_path: Path, flags:
     command = [str(programs["h2load"]), f"-n{count}", "-c8", "-m32"]
     command += [flag.format(body) for flag in flags]
     command.append(f"http://{host}:{port}/{'count' if flags else 'ok'}")
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
     assert f"{count} succeeded, 0 failed, 0 errored, 0 timeout" in done.stdout
     assert f"{count} 2xx" in done.stdout

@@ -2,9 +2,11 @@
 
 import threading
 from signal import SIGHUP, SIGTERM
+from typing import Self
 
 import pytest
 
+from integration.tests.client import TIMEOUT
 from integration.tests.conftest import KINDS, NATURAL
 from integration.tests.record import Record
 from integration.tests.serving import Served
@@ -46,32 +48,74 @@ def test_events_end_at_the_end(record: Record, token: str) -> None:
         assert {"left", "cancelled"} & set(record.now(token))
 
 
-def test_no_request_is_lost_by_a_reload() -> None:
-    """A client that opens a new connection when it is told to, and asks again for nothing."""
-    with Served("plain", *KINDS[NATURAL]) as served:
-        faults: list[str] = []
-        stop = threading.Event()
-        asked = [0, 0]
+class Asking:
+    """Clients that open a new connection when they are told to, each in a thread of its own.
 
-        def ask(index: int) -> None:
-            while not stop.is_set():
-                with Streams.to(served.address) as streams:
-                    while not stop.is_set() and not streams.goaways:
-                        numbers = [streams.ask("/ok") for _ in range(5)]
-                        answers = [streams.answer(number) for number in numbers]
-                        faults.extend(repr(vars(each)) for each in answers if each.body != b"ok")
-                        asked[index] += 5
+    What the farewell names as not served is asked for again there, and nothing else is.
+    """
 
-        threads = [threading.Thread(target=ask, args=(index,)) for index in range(2)]
-        for thread in threads:
+    def __init__(self, served: Served, count: int) -> None:
+        self.faults: list[str] = []
+        self._served = served
+        self._stop = threading.Event()
+        self._changed = threading.Condition()
+        self._asked = [0] * count
+        self._threads = [
+            threading.Thread(target=self._ask, args=(index,), daemon=True) for index in range(count)
+        ]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
             thread.start()
+        self.wait()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(2 * TIMEOUT)
+
+    def wait(self) -> None:
+        """Waits until each has asked and been answered, from now on."""
+        with self._changed:
+            before = list(self._asked)
+            done = self._changed.wait_for(
+                lambda: self.faults or all(a < b for a, b in zip(before, self._asked, strict=True)),
+                TIMEOUT,
+            )
+        assert not self.faults
+        assert done, "nothing was answered"
+
+    def _ask(self, index: int) -> None:
+        try:
+            while not self._stop.is_set():
+                with Streams.to(self._served.address) as streams:
+                    while not self._stop.is_set() and not streams.goaways:
+                        for number in [streams.ask("/ok") for _ in range(5)]:
+                            self._hear(streams, number)
+                        with self._changed:
+                            self._asked[index] += 1
+                            self._changed.notify_all()
+        except Exception as error:  # noqa: BLE001 - whatever it is, a request has failed
+            with self._changed:
+                self.faults.append(repr(error))
+                self._changed.notify_all()
+
+    @staticmethod
+    def _hear(streams: Streams, number: int) -> None:
+        answer = streams.answers[number]
+        while not answer.ended:
+            if streams.goaways and number > streams.goaways[-1][0]:
+                return
+            assert answer.reset is None, vars(answer)
+            assert streams.hear(), f"stream {number}: {vars(answer)}, {streams.goaways}"
+        assert answer.body == b"ok", vars(answer)
+
+
+def test_no_request_is_lost_by_a_reload() -> None:
+    with Served("plain", *KINDS[NATURAL]) as served, Asking(served, 2) as asking:
         for generation in (2, 3):
-            served.signal(SIGHUP)
+            served.process.send_signal(SIGHUP)
             served.log.find(rf"generation {generation}\b")
-        stop.set()
-        for thread in threads:
-            thread.join(30)
-        assert not faults
-        assert min(asked) > 0
-        served.signal(SIGTERM)
-        served.stop()
+            asking.wait()
+    assert not asking.faults

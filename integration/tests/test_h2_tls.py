@@ -56,7 +56,7 @@ def find(name: str) -> str:
 def curl(served: Served, certificates: Certificates, target: str, *flags: str) -> bytes:
     port = served.address[1]
     command = [
-        find("curl"), "--silent", "--show-error", "--max-time", "20",
+        find("curl"), "--silent", "--show-error", "--max-time", "120",
         "--http2", "--cacert", certificates.ca, "--resolve", f"*:{port}:127.0.0.1",
     ]  # fmt: skip
     host = "other.test" if "--cert" in flags else "localhost"
@@ -101,7 +101,7 @@ def test_nghttp_uploads_and_downloads(secure: Served, upload: Path) -> None:
         f"--data={upload}",
         f"https://{host}:{port}/echo",
     ]
-    body = subprocess.run(command, capture_output=True, check=True, timeout=30).stdout
+    body = subprocess.run(command, capture_output=True, check=True, timeout=120).stdout
     assert sha256(body).digest() == sha256(upload.read_bytes()).digest()
 
 
@@ -110,14 +110,14 @@ def test_nghttp_gets_many(secure: Served) -> None:
     names = ("ok", "stream", "trailers", "path", "once")
     urls = [f"https://{host}:{port}/{name}" for name in names]
     command = [find("nghttp"), "--no-verify-peer", "--stat", "--null-out", *urls]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
     assert len(re.findall(r" 200 +[\d.]+[KM]? /", done.stdout)) == len(urls), done.stdout
 
 
 def test_h2load(secure: Served) -> None:
     host, port = secure.address
     command = [find("h2load"), "-n2000", "-c8", "-m32", f"https://{host}:{port}/ok"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
     assert "2000 succeeded, 0 failed, 0 errored, 0 timeout" in done.stdout
     assert "Application protocol: h2" in done.stdout
 

@@ -151,7 +151,9 @@ def test_the_state_is_a_copy_for_each_request(served: Served, token: str) -> Non
             assert not first["leaked"]
             assert not second["leaked"]
             # What the state holds is the worker's, for all its requests, and of its own loop.
-            assert second["visits"] == first["visits"] + 1
+            # Of a worker that is kept from its loop, another takes the idle connections over.
+            if second["worker"] == first["worker"]:
+                assert second["visits"] == first["visits"] + 1
             assert second["own loop"]
 
 

@@ -3,6 +3,7 @@
 import json
 import ssl
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from integration import programs
 from integration.tests.certificates import Certificates, shown, tls_of
-from integration.tests.client import Client, request
+from integration.tests.client import TIMEOUT, Client, request
 from integration.tests.conftest import Fleet, checked
 from integration.tests.serving import Served
 
@@ -20,6 +21,7 @@ PIECE = b"x" * (1 << 20)
 GROWTH = 40 << 20
 CLIENTS = 8
 MANY = 500
+PACE = 0.05
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
 
 
@@ -71,7 +73,7 @@ def openssl(served: Served, *arguments: str, said: str = "") -> subprocess.Compl
         input=said,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         check=False,
     )
 
@@ -83,7 +85,7 @@ def test_curl(secure: Served, certificates: Certificates) -> None:
     curl = programs.find(["curl"])["curl"]
     target = secure.urls[0].replace("127.0.0.1", "localhost") + "/ok"
     flags = ("-s", "--http1.1", "--cacert", certificates.ca, "-w", "%{http_version}")
-    assert subprocess.check_output([curl, *flags, target], text=True, timeout=30) == "ok1.1"
+    assert subprocess.check_output([curl, *flags, target], text=True, timeout=120) == "ok1.1"
 
 
 def test_the_scope_says_so(client: Client) -> None:
@@ -259,9 +261,12 @@ def test_sessions_are_resumed_by_every_worker(
         # Of several processes, whoever is woken first takes a client: until two have been heard.
         while len(clients) < CLIENTS or len(workers) == 1:
             assert len(clients) < MANY
+            if len(clients) > CLIENTS:
+                # The other one may have to wait for a processor.
+                time.sleep(PACE)
             sock = Client.to(secure.address).socket
             wrapped = context.wrap_socket(sock, server_hostname="localhost", session=session)
-            clients.append(Client(wrapped))
+            clients.append(Client(wrapped, TIMEOUT))
             found = json.loads(clients[-1].get("/who").body)
             workers.add((found["pid"], found["thread"]))
             resumed.append(wrapped.session_reused)

@@ -45,7 +45,7 @@ def test_what_is_wrong_is_one_sentence(
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "POUNCE_PORT": "0"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert done.returncode == USAGE, done.stderr
@@ -60,7 +60,7 @@ def test_a_password_is_never_shown(certificates: Certificates) -> None:
         [sys.executable, "-m", "pounce", "config", "a:b"],
         env=os.environ | {"POUNCE_SSL_KEYFILE_PASSWORD": "hunter2"},
         text=True,
-        timeout=60,
+        timeout=120,
     )
     assert re.search(r"ssl_keyfile_password +\(hidden\) +POUNCE_SSL_KEYFILE_PASSWORD", out)
     assert "hunter2" not in out
@@ -70,13 +70,14 @@ def test_a_development_certificate(tmp_path: Path, certificates: Certificates) -
     state = {"XDG_STATE_HOME": str(tmp_path)}
     flags = ("--ssl-dev", "--workers", "2", "--worker-type", "process")
     with Served("plain", *flags, "--ssl-ca-certs", certificates.ca, env=state) as served:
+        assert served.log.find("--ssl-ca-certs does nothing")
         # What is odd is told once, and not by each process.
         assert served.log.text.count("--ssl-ca-certs does nothing") == 1
         out = subprocess.check_output(
             [sys.executable, "-W", "error", "-m", "pounce", "dev-cert"],
             env=os.environ | state,
             text=True,
-            timeout=60,
+            timeout=120,
         )
         found = re.search(r"^authority +(\S+)$", out, re.MULTILINE)
         assert found is not None

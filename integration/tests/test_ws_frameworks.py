@@ -8,6 +8,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
+from integration.tests.client import TIMEOUT
 from integration.tests.conftest import Fleet, checked
 from integration.tests.record import Record
 from integration.tests.serving import Served
@@ -30,6 +31,7 @@ def open_socket(served: Served, path: str, *subprotocols: str) -> ClientConnecti
     return connect(
         f"ws://{host}:{port}{path}",
         proxy=None,
+        open_timeout=TIMEOUT,
         subprotocols=[Subprotocol(each) for each in subprotocols] or None,
         additional_headers={"x-agent": "a test"},
     )
@@ -42,16 +44,16 @@ def test_a_loop_over_messages(starlette: Served, record: Record, token: str) -> 
         assert socket.response.headers["x-a"] == "b"
         for text in ("hello", "ä" * 1000):
             socket.send(text)
-            assert socket.recv(10) == text.upper()
+            assert socket.recv(TIMEOUT) == text.upper()
     record.wait(token, "left")
 
 
 def test_sending_and_receiving_side_by_side(starlette: Served) -> None:
     with open_socket(starlette, "/ticker") as socket:
-        assert [socket.recv(10) for _ in range(5)] == [b"tick"] * 5
+        assert [socket.recv(TIMEOUT) for _ in range(5)] == [b"tick"] * 5
         socket.send("enough")
         with pytest.raises(ConnectionClosed) as caught:
-            list(iter(lambda: socket.recv(10), None))
+            list(iter(lambda: socket.recv(TIMEOUT), None))
         assert caught.value.rcvd is not None
         assert (caught.value.rcvd.code, caught.value.rcvd.reason) == (4000, "enough")
 
@@ -72,9 +74,9 @@ def test_a_path_that_is_none(starlette: Served) -> None:
 def test_parameters_and_json(fastapi: Served, record: Record, token: str) -> None:
     with open_socket(fastapi, f"/rooms/7?name={token}") as socket:
         greeting = {"room": 7, "name": token, "agent": "a test"}
-        assert json.loads(socket.recv(10)) == greeting
+        assert json.loads(socket.recv(TIMEOUT)) == greeting
         socket.send(json.dumps({"a": [1, 2]}))
-        assert json.loads(socket.recv(10)) == {"said": {"a": [1, 2]}}
+        assert json.loads(socket.recv(TIMEOUT)) == {"said": {"a": [1, 2]}}
         socket.close(4004, "tired")
     assert record.wait(token, "left") == [[4004, "tired"]]
 

@@ -7,13 +7,14 @@ a test looks at is the same for all.
 import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from socket import SHUT_RDWR
 from typing import Any
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from integration.tests.client import Client
+from integration.tests.client import TIMEOUT, Client
 from integration.tests.conftest import Fleet, checked
 from integration.tests.record import Record
 from integration.tests.serving import Served
@@ -47,7 +48,7 @@ def open_socket(served: Served) -> OpenSocket:
 
     def opened(path: str, **options: Any) -> AbstractContextManager[ClientConnection]:
         host, port = served.address
-        known: dict[str, Any] = {"max_size": None, "proxy": None, "close_timeout": 10}
+        known: dict[str, Any] = {"max_size": None, "proxy": None, "open_timeout": TIMEOUT}
         socket: ClientConnection = connect(f"ws://{host}:{port}/{path}", **(known | options))
         return socket
 
@@ -57,7 +58,7 @@ def open_socket(served: Served) -> OpenSocket:
 def closed_with(socket: ClientConnection) -> tuple[int, str]:
     """The code and reason with which the server ends it, after any messages."""
     with pytest.raises(ConnectionClosed) as caught:
-        list(iter(lambda: socket.recv(10), None))
+        list(iter(lambda: socket.recv(TIMEOUT), None))
     assert caught.value.rcvd is not None
     return caught.value.rcvd.code, caught.value.rcvd.reason
 
@@ -67,7 +68,7 @@ def closed_with(socket: ClientConnection) -> tuple[int, str]:
 
 def test_the_scope_is_a_websockets(open_socket: OpenSocket) -> None:
     with open_socket("who?x=1", subprotocols=["a", "b"]) as socket:
-        scope = json.loads(socket.recv(10))
+        scope = json.loads(socket.recv(TIMEOUT))
         assert socket.subprotocol == "b"
         assert socket.response is not None
         assert socket.response.headers["x-said"] == "by the application"
@@ -131,23 +132,23 @@ def test_messages_come_back(open_socket: OpenSocket, compression: str | None) ->
     with open_socket("echo", compression=compression) as socket:
         for message in MESSAGES:
             socket.send(message)
-            assert socket.recv(10) == message
+            assert socket.recv(TIMEOUT) == message
 
 
 def test_messages_in_fragments_and_pings_between(open_socket: OpenSocket) -> None:
     with open_socket("echo") as socket:
         socket.send(["Hel", "", "lo"])
-        assert socket.recv(10) == "Hello"
-        assert socket.ping().wait(10)
+        assert socket.recv(TIMEOUT) == "Hello"
+        assert socket.ping().wait(TIMEOUT)
         socket.send([b"x"] * 100)
-        assert socket.recv(10) == b"x" * 100
+        assert socket.recv(TIMEOUT) == b"x" * 100
 
 
 def test_many_messages_at_once(open_socket: OpenSocket) -> None:
     with open_socket("echo") as socket:
         for number in range(500):
             socket.send(str(number))
-        assert [socket.recv(10) for _ in range(500)] == [str(number) for number in range(500)]
+        assert [socket.recv(TIMEOUT) for _ in range(500)] == [str(number) for number in range(500)]
 
 
 # Ends
@@ -165,7 +166,8 @@ def test_the_application_is_told_that_the_client_vanished(
     open_socket: OpenSocket, record: Record, token: str
 ) -> None:
     with open_socket(f"echo?{token}") as socket:
-        socket.socket.close()
+        # Shut and not closed: the client's own thread is still reading it.
+        socket.socket.shutdown(SHUT_RDWR)
     assert record.wait(token, "disconnect") == [[1006, ""]]
 
 

@@ -5,12 +5,17 @@ from typing import Any, NamedTuple
 
 import hpack
 import pytest
+from hypothesis import HealthCheck, settings
 
 from pounce.protocol.limits import Limits
 from pounce.testing.channel import App, RecordedConnection
 from pounce_h2 import frame
 from pounce_h2.settings import Settings
 from pounce_h2.worker import H2Worker
+
+# How long an example takes is a property of the machine, and of what else it does meanwhile.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 type Pair = tuple[bytes, bytes]
 

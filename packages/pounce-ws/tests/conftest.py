@@ -21,6 +21,8 @@ from pounce_ws.worker import WebSocketWorker
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
 
+PATIENCE = 60.0
+"""Seconds for what is bound to happen."""
 KEY = b"\x11\x22\x33\x44"
 
 
@@ -117,7 +119,7 @@ class Talk:
         return any(call[0] == "write" and call[2] is False for call in self.exchange.calls)
 
     async def end(self) -> MemoryExchange:
-        await asyncio.wait_for(self.task, 10.0)
+        await asyncio.wait_for(self.task, PATIENCE)
         return self.exchange
 
 
@@ -163,7 +165,7 @@ def run(test: Callable[[], Awaitable[None]]) -> None:
     """Runs a coroutine function on a loop of its own."""
 
     async def bounded() -> None:
-        await asyncio.wait_for(test(), 30.0)
+        await asyncio.wait_for(test(), 2 * PATIENCE)
 
     asyncio.run(bounded())
 
