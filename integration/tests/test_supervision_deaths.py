@@ -101,7 +101,7 @@ def test_a_process_that_is_killed() -> None:
 
 @pytest.mark.parametrize("kind", ["thread", "process"])
 def test_a_callback_that_wants_to_end_the_program_ends_nothing(kind: str) -> None:
-    with Served("hazards", *flags_of(kind)) as served, Client.to(served.address) as client:
+    with Served("hazards", *flags_of(kind, 1)) as served, Client.to(served.address) as client:
         served.announce("SystemExit")
         who = json.loads(client.get("/").body)
         assert json.loads(client.get("/leave").body) == who

@@ -148,7 +148,7 @@ def test_an_application_that_raises_at_its_lifespan_scope(
     kind: str, lifespan: str, module: Path
 ) -> None:
     module.write_text(REFUSES)
-    flags = ("--workers=2", f"--worker-type={kind}", f"--lifespan={lifespan}")
+    flags = (f"--worker-type={kind}", f"--lifespan={lifespan}")
     with (
         Served("served:app", *flags, cwd=module.parent) as served,
         Client.to(served.address) as client,
@@ -198,9 +198,8 @@ def test_a_worker_runs_under_the_interpreters_options(
     module.write_text(OPTIONS)
     command = '[command[0], "-O", "-X", "dev", "-W", "error", *command[1:]]'
     started_by(tmp_path / "python", f"os.execv(command[0], {command})", monkeypatch)
-    flags = ("--workers=2", f"--worker-type={kind}")
     with (
-        Served("served:app", *flags, cwd=module.parent) as served,
+        Served("served:app", f"--worker-type={kind}", cwd=module.parent) as served,
         Client.to(served.address) as client,
     ):
         assert client.get("/").body == b"1 True error"
