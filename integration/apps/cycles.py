@@ -4,6 +4,7 @@ Called with a number of cycles, of workers and their kind; prints what the proce
 tenth of the cycles and what it has at the end, in JSON.
 """
 
+import faulthandler
 import gc
 import json
 import os
@@ -38,7 +39,7 @@ def cycle(workers: int, kind: str) -> None:
         log_level="error",
     )
     server.start()
-    with urllib.request.urlopen(f"{server.addresses[0]}/") as response:
+    with urllib.request.urlopen(f"{server.addresses[0]}/", timeout=60) as response:
         assert response.read() == b"ok"
     server.stop()
     server.wait()
@@ -52,6 +53,7 @@ def held() -> dict[str, int]:
         "tasks": len(list(Path("/proc/self/task").iterdir())),
         "descriptors": len(list(Path("/proc/self/fd").iterdir())),
         "objects": len(gc.get_objects()),
+        "blocks": sys.getallocatedblocks(),
         "resident": int(fields[1]) * os.sysconf("SC_PAGE_SIZE"),
     }
 
@@ -66,4 +68,6 @@ def main(cycles: int, workers: int, kind: str) -> None:
 
 
 if __name__ == "__main__":
+    # One that hangs shows where, before who called it loses patience.
+    faulthandler.dump_traceback_later(240, exit=True)
     main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])

@@ -2,6 +2,7 @@
 editor may do within one second.
 """
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -49,8 +50,17 @@ class Changing:
         self.write(1)
 
     def write(self, number: int) -> None:
-        """Writes a version of it, in place."""
-        self.file.write_text(self.source(number))
+        """Writes a version of it, in place, and at one stroke: nobody finds half of it, or an empty
+        file, however long this process pauses here.
+        """
+        source = self.source(number).encode()
+        descriptor = os.open(self.file, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            assert os.write(descriptor, source) == len(source)
+            if os.fstat(descriptor).st_size != len(source):
+                os.ftruncate(descriptor, len(source))
+        finally:
+            os.close(descriptor)
 
     @staticmethod
     def source(number: int) -> str:

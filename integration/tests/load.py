@@ -17,7 +17,7 @@ from pounce.testing.wire import Address, Response
 
 PATIENCE: Final = 60.0
 """Seconds for something that is bound to be seen."""
-PACE: Final = 0.02
+PACE: Final = 0.03
 """Seconds between two requests of a client: the server is to be busy, and the machine not full."""
 
 

@@ -5,8 +5,9 @@ import os
 import socket
 import sys
 import time
+from collections.abc import Callable, Generator
 from pathlib import Path
-from signal import SIGKILL
+from signal import SIGCONT, SIGKILL, SIGSTOP
 
 import pytest
 
@@ -17,21 +18,25 @@ class Watched:
     """Processes that are to end, each known by its number and the time of its start."""
 
     def __init__(self, *pids: int) -> None:
-        self._starts = {pid: _start(pid) for pid in pids}
+        # One that has ended by now is none to wait for.
+        self._starts = {pid: start for pid in pids if (start := _start(pid)) is not None}
 
     def left(self, timeout: float) -> list[int]:
         """Waits for their end; returns which still live when so many seconds are over."""
         deadline = time.monotonic() + timeout
-        while left := [pid for pid, start in self._starts.items() if _start(pid) == start]:
-            if time.monotonic() >= deadline:
-                break
+        while True:
+            # Looked at before: a pause after the look makes nothing of it out of date.
+            over = time.monotonic() >= deadline
+            left = [pid for pid, start in self._starts.items() if _start(pid) == start]
+            if over or not left:
+                return left
             time.sleep(0.01)
-        return left
 
     def kill(self) -> None:
         """Ends those that are left, so that a test that fails leaves none."""
         for pid in self.left(0):
-            os.kill(pid, SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, SIGKILL)
 
 
 def _start(pid: int) -> str | None:
@@ -54,8 +59,9 @@ class Manager:
 
     def wait(self, text: str, timeout: float = START) -> str:
         """Waits for a message with a text; returns it. Earlier ones are kept in `heard`."""
-        self._socket.settimeout(timeout)
+        deadline = time.monotonic() + timeout
         while True:
+            self._socket.settimeout(max(0.001, deadline - time.monotonic()))
             self.heard.append(self._socket.recv(4096).decode())
             if text in self.heard[-1]:
                 return self.heard[-1]
@@ -74,16 +80,6 @@ def started_by(launcher: Path, script: str, patch: pytest.MonkeyPatch) -> None:
     patch.setattr("sys.executable", str(launcher))
 
 
-def children(pid: int) -> list[int]:
-    """The processes that a process has started."""
-    found: list[int] = []
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        # A thread may end meanwhile; what it started is then another one's.
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            found += [int(child) for child in (task / "children").read_text().split()]
-    return found
-
-
 def count(served: Served, text: str) -> int:
     """How many lines of its log have a text."""
     return sum(text in line for line in served.log.lines)
@@ -91,18 +87,35 @@ def count(served: Served, text: str) -> int:
 
 def until_counted(served: Served, text: str, times: int) -> None:
     """Waits until so many lines of its log have a text."""
-    deadline = time.monotonic() + START
-    while count(served, text) < times:
-        assert time.monotonic() < deadline, served.log.text
-        time.sleep(0.005)
+    until(lambda: count(served, text) >= times, lambda: served.log.text)
 
 
 def until_there(path: Path) -> None:
     """Waits until there is such a file."""
+    until(path.exists, lambda: path)
+
+
+def until(there: Callable[[], bool], told: Callable[[], object]) -> None:
+    """Waits until something is so; tells of what there is when it does not come to that."""
     deadline = time.monotonic() + START
-    while not path.exists():
-        assert time.monotonic() < deadline, path
+    while not there():
+        assert time.monotonic() < deadline, told()
         time.sleep(0.005)
+
+
+@contextlib.contextmanager
+def paused(pid: int) -> Generator[None]:
+    """Has a process stand still for a `with` statement: all that comes then comes at once."""
+    os.kill(pid, SIGSTOP)
+    try:
+        until(lambda: _state(pid) == "T", lambda: f"process {pid} does not stop")
+        yield
+    finally:
+        os.kill(pid, SIGCONT)
+
+
+def _state(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
 def refused(app: str, *flags: str, cwd: Path) -> tuple[int, str]:

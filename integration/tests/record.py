@@ -22,7 +22,7 @@ class Record:
         os.mkfifo(path)
         # Open for both, so that it does not end with the last server.
         self._pipe = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        self._entries: list[tuple[str, str, Any]] = []
+        self._entries: dict[str, list[tuple[str, Any]]] = {}
         self._changed = threading.Condition()
         self._numbers = count()
         self._thread = threading.Thread(target=self._read, daemon=True)
@@ -33,7 +33,7 @@ class Record:
             for line in stream:
                 token, what, detail = json.loads(line)
                 with self._changed:
-                    self._entries.append((token, what, detail))
+                    self._entries.setdefault(token, []).append((what, detail))
                     self._changed.notify_all()
                 if what == "close":
                     return
@@ -76,7 +76,8 @@ class Record:
         self.wait(mark, "mark")
 
     def _of(self, token: str) -> list[tuple[str, Any]]:
-        return [(what, detail) for name, what, detail in self._entries if name == token]
+        with self._changed:
+            return list(self._entries.get(token, []))
 
     def _details(self, token: str, what: str) -> list[Any]:
         return [detail for noted, detail in self._of(token) if noted == what]

@@ -1,8 +1,9 @@
 """Where a server listens: several addresses at once, IPv6, Unix sockets, descriptors of others."""
 
 import json
-import os
 import socket
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from signal import SIGINT
 
@@ -28,11 +29,10 @@ needs_ipv6 = pytest.mark.skipif(not ipv6(), reason="this machine has no IPv6")
 
 
 @pytest.fixture
-def path() -> Path:
+def path() -> Iterator[Path]:
     """A path that is short enough for a Unix socket, wherever pytest keeps its own."""
-    folder = Path(os.environ.get("XDG_RUNTIME_DIR") or "/tmp") / f"pounce-{os.getpid()}"
-    folder.mkdir(exist_ok=True)
-    return folder / "socket"
+    with tempfile.TemporaryDirectory(prefix="pounce-", dir="/tmp") as folder:
+        yield Path(folder, "socket")
 
 
 def scope_of(address: Address) -> dict[str, object]:

@@ -21,16 +21,19 @@ import pounce
 from integration.apps.plain import app as plain_app
 from integration.tests.certificates import Certificates
 from integration.tests.client import TIMEOUT, Client, request
-from integration.tests.conftest import KINDS, Fleet, checked
+from integration.tests.conftest import KINDS, NATURAL, Fleet, checked
 from integration.tests.processes import until_counted
-from integration.tests.serving import ROOT, Served
+from integration.tests.serving import ROOT, START, Served
 from integration.tests.streams import Streams
 
 PREFACE = b"LINES/1\n"
 FLAGS = ("--sample-path", "/echo", "--sample-greeting", "hi")
 SHOUT = ("connection: upgrade", "upgrade: shout", "sec-shout-version: 1")
-TIMES = 40
-RELOADS = 3
+TIMES = 12
+RELOADS = 2
+PACE = 0.02
+"""Seconds between two connections of a client: the machine is not to be full."""
+OTHER = "processes" if NATURAL == "threads" else "threads"
 
 type Connect = Callable[..., Client]
 
@@ -239,8 +242,9 @@ def test_all_are_served_beside_each_other(connect: Connect) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(2 * TIMEOUT)
     assert failures == []
+    assert not any(thread.is_alive() for thread in threads)
 
 
 # Settings
@@ -297,7 +301,9 @@ def test_a_setting_is_read_again_at_a_reload(tmp_path: Path) -> None:
 
 def output(*arguments: str) -> str:
     command = [sys.executable, "-m", "pounce", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=START, check=True
+    ).stdout
 
 
 def test_info_tells_of_it() -> None:
@@ -354,7 +360,11 @@ async def app(scope, receive, send):
 """
 
 
-@pytest.mark.parametrize("scheme", ["clear", "tls"])
+@pytest.mark.parametrize(
+    ("kind", "scheme"),
+    [("thread", "clear"), (NATURAL, "tls"), (OTHER, "clear")],
+    scope="function",
+)
 def test_clients_are_bid_farewell_when_the_server_ends(
     kind: str, scheme: str, certificates: Certificates, tmp_path: Path
 ) -> None:
@@ -364,6 +374,7 @@ def test_clients_are_bid_farewell_when_the_server_ends(
         flags += ("--ssl-certfile", f"{certificates.folder}/server.pem")
     with contextlib.ExitStack() as stack:
         gate = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        gate.settimeout(TIMEOUT)
         env = {"GATE": str(gate.getsockname()[1])}
         served = stack.enter_context(Served("served:app", *flags, cwd=tmp_path, env=env))
 
@@ -408,7 +419,11 @@ def test_clients_are_bid_farewell_when_their_worker_is_replaced(kind: str) -> No
         served.stop()
 
 
-@pytest.mark.parametrize("scheme", ["clear", "tls"])
+@pytest.mark.parametrize(
+    ("kind", "scheme"),
+    [("thread", "clear"), (NATURAL, "clear"), (NATURAL, "tls"), (OTHER, "clear")],
+    scope="function",
+)
 def test_no_client_is_lost_while_the_code_is_replaced(
     kind: str, scheme: str, certificates: Certificates
 ) -> None:
@@ -422,13 +437,15 @@ def test_no_client_is_lost_while_the_code_is_replaced(
     def work(address: tuple[str, int], number: int) -> None:
         turn = number
         try:
-            while not over.is_set():
+            while not over.wait(PACE):
                 turn += 1
                 with (
                     Client.to(address) if scheme == "clear" else certificates.connect(address)
                 ) as client:
                     if turn % 2:
-                        client.send_split(PREFACE + b"one\n", 1 + turn % len(PREFACE))
+                        # Not behind the preface: who has been greeted has a second for a line.
+                        at = 1 + turn % (len(PREFACE) - 1)
+                        client.send_split(PREFACE + b"one\n", at)
                         assert client.until(b"\n") + client.until(b"\n") == b"hello\n200 ok\n"
                     else:
                         client.send_split(request("/ok", "LINES"), 1 + turn % len(PREFACE))
@@ -451,6 +468,6 @@ def test_no_client_is_lost_while_the_code_is_replaced(
         finally:
             over.set()
             for thread in threads:
-                thread.join()
+                thread.join(TIMEOUT)
         assert failures == []
         served.stop()

@@ -2,6 +2,7 @@
 sentence that says what to do, exit status 2, no traceback, and nothing served.
 """
 
+import json
 import re
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from integration.tests.serving import ROOT
+from integration.tests.serving import ROOT, START
 
 USAGE = 2
 COMMANDS = ("serve", "check", "config")
@@ -34,8 +35,24 @@ descriptor = {kind}(
 """
 MOST = 'most: int = setting(1, About(Whole(1), help="h", reason="r"{more}))'
 
+EACH = """
+import io, json, sys
+from contextlib import redirect_stderr, redirect_stdout
+from pounce.cli.main import main
+
+outcomes = []
+for command in json.loads(sys.argv[1]):
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()) as said:
+        status = main([command, *sys.argv[2:]])
+    outcomes.append((status, said.getvalue()))
+print(json.dumps(outcomes))
+"""
+"""Runs several commands in one interpreter, which is what takes the time."""
+
 type Install = Callable[..., None]
-type Run = Callable[..., tuple[int, str]]
+type Outcome = tuple[int, str]
+type Run = Callable[..., Outcome]
+type RunEach = Callable[..., list[Outcome]]
 
 
 @pytest.fixture
@@ -71,22 +88,41 @@ def install(tmp_path: Path) -> Install:
 def run(tmp_path: Path) -> Run:
     """Runs a command with what was installed; tells exit status and standard error."""
 
-    def run(*arguments: str, env: dict[str, str] | None = None) -> tuple[int, str]:
-        done = subprocess.run(
-            [sys.executable, "-W", "error", "-m", "pounce", *arguments],
-            cwd=ROOT,
-            env={"PYTHONPATH": str(tmp_path), "PATH": "", "HOME": str(tmp_path)} | (env or {}),
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+    def run(*arguments: str) -> Outcome:
+        done = python(tmp_path, "-m", "pounce", *arguments)
         return done.returncode, done.stderr
 
     return run
 
 
-def refused(outcome: tuple[int, str], sentence: str) -> None:
+@pytest.fixture
+def run_each(tmp_path: Path) -> RunEach:
+    """The same for each of the commands that serve an application."""
+
+    def run_each(*arguments: str, env: dict[str, str] | None = None) -> list[Outcome]:
+        done = python(tmp_path, "-c", EACH, json.dumps(COMMANDS), *arguments, env=env)
+        assert (done.returncode, done.stderr) == (0, "")
+        return [(status, said) for status, said in json.loads(done.stdout)]
+
+    return run_each
+
+
+def python(
+    folder: Path, *arguments: str, env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Runs an interpreter that finds what a folder has."""
+    return subprocess.run(
+        [sys.executable, "-W", "error", *arguments],
+        cwd=ROOT,
+        env={"PYTHONPATH": str(folder), "PATH": "", "HOME": str(folder)} | (env or {}),
+        capture_output=True,
+        text=True,
+        timeout=START,
+        check=False,
+    )
+
+
+def refused(outcome: Outcome, sentence: str) -> None:
     """Sees that there is one sentence, which is this one, and no traceback."""
     status, said = outcome
     assert re.fullmatch(rf"pounce: {sentence}\n", said), said
@@ -156,11 +192,11 @@ UNUSABLE = {
 
 @pytest.mark.parametrize(("installed", "sentence"), UNUSABLE.values(), ids=UNUSABLE)
 def test_what_cannot_be_used_is_refused_by_name(
-    install: Install, run: Run, installed: dict[str, str], sentence: str
+    install: Install, run_each: RunEach, installed: dict[str, str], sentence: str
 ) -> None:
     install(**installed)
-    for command in COMMANDS:
-        refused(run(command, *APP), sentence)
+    for outcome in run_each(*APP):
+        refused(outcome, sentence)
 
 
 def test_a_second_default_is_refused_by_name(install: Install, run: Run) -> None:
@@ -190,7 +226,7 @@ def test_info_tells_what_is_wrong(install: Install, run: Run, tmp_path: Path) ->
         env={"PYTHONPATH": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=START,
         check=True,
     )
     assert "protocols         fake is made for interface 7 of pounce, and this is 1" in done.stdout
@@ -238,11 +274,11 @@ UNKNOWN = {
 
 @pytest.mark.parametrize(("given", "sentence"), UNKNOWN.values(), ids=UNKNOWN)
 def test_a_setting_that_is_none_is_refused(
-    run: Run, tmp_path: Path, given: dict[str, str], sentence: str
+    run_each: RunEach, tmp_path: Path, given: dict[str, str], sentence: str
 ) -> None:
     file = tmp_path / "settings.toml"
     file.write_text(given.get("toml", ""))
     options = [given["option"]] if "option" in given else []
     env = {given["env"]: "x"} if "env" in given else {}
-    for command in COMMANDS:
-        refused(run(command, *APP, "--config", str(file), *options, env=env), sentence)
+    for outcome in run_each(*APP, "--config", str(file), *options, env=env):
+        refused(outcome, sentence)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from integration.tests.conftest import KINDS
-from integration.tests.serving import Served
+from integration.tests.serving import START, Served
 
 USAGE, FAILED = 2, 3
 
@@ -49,7 +49,7 @@ def module(tmp_path: Path) -> Path:
 
 def outcome(folder: Path, *flags: str, app: str = "served:app") -> tuple[int, str]:
     served = Served(app, *flags, cwd=folder)
-    status = served.wait()
+    status = served.wait(START)
     assert "Exception ignored" not in served.log.text
     assert "Warning" not in served.log.text
     return status, served.log.text

@@ -17,15 +17,18 @@ from integration.tests.conftest import FREE_THREADED
 from integration.tests.load import Load
 from integration.tests.serving import ROOT
 
-CYCLES = {("thread", 1): 100, ("thread", 2): 30, ("process", 1): 3}
+CYCLES = {("thread", 1): 40, ("thread", 2): 15, ("process", 1): 3}
 """How many starts, for each kind and number of workers: as many as the time allows. A thousand of
 the first were tried by hand.
 """
 
-KEPT = (16 if FREE_THREADED else 2) << 20
+KEPT = (32 if FREE_THREADED else 16) << 20
 """Bytes that the allocators may keep: mimalloc's heap for each thread takes hundreds of threads to
-settle, also where they run nothing but an empty loop. There is no other growth.
+settle, also where they run nothing but an empty loop, and glibc's arenas are more when threads are
+paused. What Python has in use is counted beside it.
 """
+BLOCKS = 10_000
+"""Blocks that Python may have more in use: a thousand, of which caches are made at first."""
 
 
 @pytest.mark.parametrize(("kind", "workers"), CYCLES)
@@ -36,7 +39,7 @@ def test_starts_and_stops_leave_nothing(
     command = [sys.executable, "-m", "integration.apps.cycles", str(cycles), str(workers), kind]
     began = time.monotonic()
     done = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False
+        command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
@@ -47,6 +50,7 @@ def test_starts_and_stops_leave_nothing(
     assert after["tasks"] == before["tasks"]
     assert after["descriptors"] == before["descriptors"]
     assert after["objects"] <= before["objects"] + 100
+    assert after["blocks"] <= before["blocks"] + BLOCKS
     assert after["resident"] <= before["resident"] + KEPT
 
 

@@ -15,15 +15,17 @@ from integration.tests.changing import Changing, has_version, version, version_o
 from integration.tests.client import Client
 from integration.tests.conftest import FREE_THREADED
 from integration.tests.load import PATIENCE, Load
-from integration.tests.processes import count
+from integration.tests.processes import count, until
 from integration.tests.serving import Served
 from pounce.testing.wire import Response
 
 RELOADS = {"thread": 20 if FREE_THREADED else 3, "process": 3 if FREE_THREADED else 20}
 """How many, for each kind of several workers: twenty for what they are on this build."""
 
-FEW = 5
+FEW = 3
 """Reloads where another test has shown the twenty."""
+UNHURRIED = ("--timeout-head=600", "--timeout-keep-alive=600")
+"""For clients that say nothing while one reload follows the other."""
 
 type Record = Callable[[str, object], None]
 
@@ -61,12 +63,14 @@ def until_moved(client: Client, number: int) -> Response:
     deadline = time.monotonic() + PATIENCE
     while version_of((response := client.get("/")).body) != version(number):
         assert time.monotonic() < deadline, response
+        time.sleep(0.005)
     return response
 
 
 def test_connections_of_threads_move_to_the_new_code(code: Changing) -> None:
     """Idle for all the time, or with a request of the old code under way."""
-    with Served("served:app", "--workers=2", "--worker-type=thread", cwd=code.folder) as served:
+    flags = ("--workers=2", "--worker-type=thread", *UNHURRIED)
+    with Served("served:app", *flags, cwd=code.folder) as served:
         idle = [Client.to(served.address) for _ in range(20)]
         silent = Client.to(served.address)
         for client in idle:
@@ -129,7 +133,4 @@ def test_generations_leave_no_descriptor_and_no_thread(code: Changing) -> None:
             served.process.send_signal(SIGHUP)
             assert served.log.find(f"generation {number} serves")
         # The last generation's predecessors may be on their way out.
-        deadline = time.monotonic() + PATIENCE
-        while (after := held()) != before:
-            assert time.monotonic() < deadline, (before, after)
-            time.sleep(0.01)
+        until(lambda: held() == before, lambda: (before, held()))

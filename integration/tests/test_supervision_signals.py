@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from pathlib import Path
 from signal import SIGTTIN, SIGTTOU, SIGUSR1
 
@@ -10,8 +11,7 @@ import pytest
 from integration.tests.changing import Changing, pid_of, thread_of
 from integration.tests.client import Client
 from integration.tests.load import Load
-from integration.tests.processes import children
-from integration.tests.serving import Served
+from integration.tests.serving import Served, children
 
 KINDS = ("thread", "process")
 
@@ -33,12 +33,11 @@ def workers_of(served: Served, kind: str) -> set[int]:
 
 
 def until_there_are(number: int, served: Served, kind: str) -> None:
-    """Waits until so many workers serve; the test's own time-out bounds it."""
-    for _ in range(2_000):
+    """Waits until so many workers serve."""
+    for _ in range(1_000):
         if len(workers_of(served, kind)) == number:
             return
-        with Client.to(served.address) as client:
-            client.get("/slow")
+        time.sleep(0.05)
     raise AssertionError(f"{workers_of(served, kind)} are not {number} workers")
 
 

@@ -9,12 +9,15 @@ import pytest
 
 from integration.tests.changing import Changing, has_version, pid_of
 from integration.tests.client import Client
+from integration.tests.conftest import FREE_THREADED
 from integration.tests.load import Load
-from integration.tests.processes import Watched, children, until_there
-from integration.tests.serving import END, Served
+from integration.tests.processes import Watched, until_there
+from integration.tests.serving import END, Served, children
 from pounce.testing.wire import Address
 
 KINDS = ("thread", "process")
+SEVERAL = "thread" if FREE_THREADED else "process"
+"""What several workers are on this build."""
 
 
 @pytest.fixture
@@ -23,21 +26,22 @@ def code(tmp_path: Path) -> Changing:
 
 
 @pytest.fixture
-def successors() -> Iterator[list[int]]:
+def successors() -> Iterator[list[Watched]]:
     """Those that took over, and that no `with` statement ends."""
-    pids: list[int] = []
-    yield pids
-    for pid in pids:
-        Watched(pid).kill()
+    found: list[Watched] = []
+    yield found
+    for each in found:
+        each.kill()
 
 
-@pytest.mark.parametrize("place", ["tcp", "unix"])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("kind", "place"), [("thread", "tcp"), ("process", "tcp"), (SEVERAL, "unix")]
+)
 def test_an_upgrade_under_load(
     kind: str,
     place: str,
     code: Changing,
-    successors: list[int],
+    successors: list[Watched],
     record_property: Callable[[str, object], None],
 ) -> None:
     pid_file = code.folder / "pid"
@@ -58,7 +62,8 @@ def test_an_upgrade_under_load(
             served.process.send_signal(SIGUSR2)
             taken_over = served.log.find(r"pid (\d+) has taken over")
             assert taken_over is not None
-            successors.append(new := int(taken_over[1]))
+            new = int(taken_over[1])
+            successors.append(successor := Watched(new))
             load.wait(has_version(2))
             assert served.process.wait(END) == 0
             assert old_workers.left(END) == []
@@ -70,7 +75,7 @@ def test_an_upgrade_under_load(
             assert answered == new if kind == "thread" else answered in children(new)
         assert int(pid_file.read_text()) == new
         os.kill(new, SIGTERM)
-        assert Watched(new).left(END) == []
+        assert successor.left(END) == []
         served.wait()
         served.check()
         assert not pid_file.exists()

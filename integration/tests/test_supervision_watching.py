@@ -18,10 +18,15 @@ def code(tmp_path: Path) -> Changing:
 
 @pytest.fixture(params=["thread", "process"])
 def watching(request: pytest.FixtureRequest, code: Changing) -> Iterator[Served]:
-    flags = ("--reload", "--reload-delay=0.1", "--workers=2", f"--worker-type={request.param}")
+    flags = ("--reload", "--reload-delay=0.1", "--workers=1", f"--worker-type={request.param}")
     with Served("served:app", *flags, "--no-access-log", cwd=code.folder) as served:
         assert served.log.find("watching .* for changes")
         yield served
+
+
+def load_on(served: Served) -> Load:
+    """Little of it: what is to be seen is which code answers."""
+    return Load(served.address, keep_alive=1, fresh=1, slow=0)
 
 
 def serves(load: Load, number: int) -> None:
@@ -30,7 +35,7 @@ def serves(load: Load, number: int) -> None:
 
 def test_what_is_saved_is_served(watching: Served, code: Changing) -> None:
     watching.announce("the new code does not start")
-    with Load(watching.address) as load:
+    with load_on(watching) as load:
         code.write(2)
         assert watching.log.find(r"served\.py changed: reloading")
         serves(load, 2)
@@ -73,7 +78,7 @@ def test_what_is_no_code_reloads_nothing(watching: Served, code: Changing) -> No
     (code.folder / "data.json").write_text("{}")
     (code.folder / "#served.py#").write_text("x = 1")
     (code.folder / "served.py~").write_text("x = 1")
-    with Load(watching.address) as load:
+    with load_on(watching) as load:
         code.write(2)
         serves(load, 2)
     assert count(watching, "changed: reloading") == 1

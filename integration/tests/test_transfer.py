@@ -14,14 +14,17 @@ from pathlib import Path
 
 import pytest
 
-from integration.tests.client import Client, request
+from integration.tests.client import TIMEOUT, Client, request
 from integration.tests.conftest import KINDS, NATURAL, Fleet, checked
+from integration.tests.processes import until
 from integration.tests.record import Record
 from integration.tests.serving import Served
 
 SIZE = 100 << 20
 GROWTH = 40 << 20
 """Bytes of the resident set."""
+KEPT = 24 << 20
+"""The same while nothing moves. What is sent is more than twice as much; allocators keep some."""
 IN_USE = 8 << 20
 """Bytes that Python has in use. It counts each, which takes its time: less is sent."""
 PIECE = b"x" * (1 << 20)
@@ -136,10 +139,10 @@ def test_an_upload_that_the_application_does_not_read(
             pass
         # All that two kernels' buffers hold has gone; it is the server that does not read on.
         assert sent < SIZE / 2
-        assert plain.memory - before < 8 << 20
+        assert plain.memory - before < KEPT
         with Client.to(plain.address) as key:
             assert key.get(f"/open?{token}").status == 200
-        client.socket.setblocking(True)
+        client.socket.settimeout(TIMEOUT)
         left = SIZE - sent
         while left:
             piece = PIECE[:left]
@@ -158,9 +161,10 @@ def test_a_download_that_the_client_does_not_read(
         client.ask(f"/push?{token}")
         assert client.until(b"\r\n\r\n").startswith(b"HTTP/1.1 200 ")
         with Client.to(plain.address) as other:
-            for _ in range(100):
+            # Well within the time that a client has to take something.
+            for _ in range(20):
                 assert other.get("/ok").status == 200
-        assert plain.memory - before < 8 << 20
+        assert plain.memory - before < KEPT
         # Chunks of 64 KiB with their frames.
         rest = client.read_bytes(64 << 20)
         assert len(rest) == 64 << 20
@@ -186,10 +190,7 @@ def test_a_file_whose_client_leaves(starlette: Served, large: Path) -> None:
     with Client.to(starlette.address) as client:
         client.ask(f"/file?path={large}")
         assert len(client.read_bytes(1 << 20)) == 1 << 20
-    with Client.to(starlette.address) as client:
-        for _ in range(100):
-            assert client.get("/stream-out").status == 200
-    assert len(starlette.descriptors) <= len(before) + 1
+    until(lambda: len(starlette.descriptors) <= len(before), lambda: starlette.descriptors)
 
 
 def test_five_hundred_streams_of_events(starlette: Served, record: Record, token: str) -> None:
@@ -198,13 +199,13 @@ def test_five_hundred_streams_of_events(starlette: Served, record: Record, token
     with selectors.DefaultSelector() as selector:
         heard: dict[socket.socket, bytes] = {}
         for _ in range(STREAMS):
-            sock = socket.create_connection(starlette.address, 20)
+            sock = socket.create_connection(starlette.address, TIMEOUT)
             sock.sendall(request(f"/events?token={token}"))
             heard[sock] = b""
             selector.register(sock, selectors.EVENT_READ, sock)
         waiting = set(heard)
         while waiting:
-            ready = selector.select(20)
+            ready = selector.select(TIMEOUT)
             assert ready, f"{len(waiting)} clients hear nothing"
             for key, _ in ready:
                 client: socket.socket = key.data

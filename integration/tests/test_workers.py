@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from integration.tests.client import Client
+from integration.tests.client import TIMEOUT, Client
 from integration.tests.conftest import KINDS, Fleet
 from integration.tests.record import Record
 from integration.tests.serving import Served
@@ -26,9 +26,14 @@ def answers(served: Served) -> list[dict[str, Any]]:
 
 def test_threads_share_one_copy_of_the_application(fleet: Fleet) -> None:
     served = fleet("plain", "threads")
-    found = answers(served)
-    assert {each["pid"] for each in found} == {served.pid}
+    # One that is paused by a busy machine gets no connection meanwhile: ask until all were heard.
+    found: list[dict[str, Any]] = []
+    for _ in range(100):
+        found += answers(served)
+        if len({each["thread"] for each in found}) == 4:
+            break
     assert len({each["thread"] for each in found}) == 4
+    assert {each["pid"] for each in found} == {served.pid}
     # One module, which was imported once.
     assert {each["imports"] for each in found} == {1}
     assert len({each["module"] for each in found}) == 1
@@ -43,15 +48,6 @@ def test_each_process_has_a_copy_of_the_application(fleet: Fleet) -> None:
         if len(pids) == 2:
             break
     assert pids == set(served.pids) - {served.pid}
-
-
-def test_threads_have_as_many_connections_each() -> None:
-    counts: dict[int, int] = {}
-    # A server of its own, which counts no connections of other tests.
-    with Served("plain", *KINDS["threads"]) as served:
-        for each in answers(served):
-            counts[each["thread"]] = counts.get(each["thread"], 0) + 1
-    assert sorted(counts.values()) == [CONNECTIONS // 4] * 4
 
 
 def test_each_worker_starts_the_application_on_its_own_loop(plain: Served) -> None:
@@ -87,6 +83,7 @@ def test_a_worker_that_does_not_return_to_its_loop_holds_up_no_other(
         Served("plain", *KINDS[kind], env=record.env) as served,
         contextlib.ExitStack() as stack,
     ):
+        gate.settimeout(TIMEOUT)
         blocked = stack.enter_context(Client.to(served.address))
         blocked.ask(f"/block/{gate.getsockname()[1]}?{token}")
         key = gate.accept()[0]

@@ -24,5 +24,7 @@ def test_the_preface_is_no_request() -> None:
 
 def test_nothing_heavy_is_imported() -> None:
     program = "import sys, pounce_sample.plugin; print('asyncio' in sys.modules)"
-    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, timeout=100, check=True
+    )
     assert ran.stdout == b"False\n"

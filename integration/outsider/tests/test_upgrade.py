@@ -14,6 +14,8 @@ from pounce.testing.exchange import MemoryExchange
 from pounce_sample.settings import ShoutSettings
 from pounce_sample.upgrade import ShoutWorker
 
+PATIENCE = 60.0
+
 type Step = Callable[[MemoryExchange], object]
 
 
@@ -51,7 +53,7 @@ def shouted(*pieces: bytes | BodyState, steps: tuple[Step, ...] = (), mark: str 
         for step in steps:
             step(exchange)
             await asyncio.sleep(0)
-        await asyncio.wait_for(task, 10)
+        await asyncio.wait_for(task, PATIENCE)
         assert caller.returns == ([call] if call.task is not None else [])
 
     asyncio.run(main())
@@ -131,7 +133,7 @@ def test_a_cancellation_ends_it() -> None:
         await asyncio.sleep(0)
         call.look_after()
         call.cancel("enough")
-        await asyncio.wait([call.task])
+        await asyncio.wait([call.task], timeout=PATIENCE)
 
     asyncio.run(main())
     assert isinstance(exchange.error, asyncio.CancelledError)
