@@ -248,7 +248,7 @@ def test_a_worker_that_serves_its_sockets_gives_nothing(make: Make) -> None:
     def look(data: bytes, now: float) -> None:
         thread = threading.Thread(target=lambda: found.append(rig.worker.give_up_idle()))
         thread.start()
-        thread.join()
+        thread.join(PATIENCE)
         received(data, now)
 
     handler.received = look  # type: ignore[method-assign]
@@ -283,9 +283,10 @@ class Blocking:
     """An application that holds its loop up, until it is let go."""
 
     def __init__(self) -> None:
-        self.entered, self.go = threading.Event(), threading.Event()
+        self.called, self.entered, self.go = (threading.Event() for _ in range(3))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.called.set()
         if scope["path"] == "/block":
             self.entered.set()
             assert self.go.wait(PATIENCE)
@@ -350,7 +351,9 @@ def test_half_a_head_goes_along(serve: Serve) -> None:
         arrivals: list[Arrival] = []
         wire.send(GET[:9])
         # It is given back until it has been read.
+        over = time.monotonic() + PATIENCE
         while not arrivals or not arrivals[-1].data:
+            assert time.monotonic() < over, arrivals
             for fd, arrival in blocked.worker.give_up_idle():
                 arrivals.append(arrival)
                 hand_over([other.worker if arrival.data else blocked.worker], fd, arrival)
@@ -381,8 +384,7 @@ def test_what_is_under_way_on_a_blocked_worker_is_kept(serve: Serve, path: str) 
     blocked = serve(app)
     with blocked.connect() as wire:
         wire.send(get(path))
-        while blocked.worker.calls.begun == 0:
-            time.sleep(0.01)
+        assert app.called.wait(PATIENCE)
         with app.block(blocked):
             assert blocked.worker.give_up_idle() == []
             app.go.set()
@@ -590,15 +592,18 @@ def test_no_request_is_lost_or_served_twice_while_connections_are_moved(serve: S
     servers = [serve(app) for _ in range(3)]
     rescuer = Rescuer(servers)
     asked: list[str] = []
-    over = time.monotonic() + PATIENCE
+    over = time.monotonic() + 4 * PATIENCE
+
+    def goes_on() -> bool:
+        """A machine that is busy moves few: it goes on until there were enough."""
+        return rescuer.moved < 200 and not failures and time.monotonic() < over
 
     def work(number: int) -> None:
         chance = random.Random(number)
         turn = 0
         try:
             with servers[number % 3].connect() as wire:
-                # A machine that is busy moves few: it goes on until there were enough.
-                while turn < 50 or (rescuer.moved < 200 and time.monotonic() < over):
+                while turn < 50 or goes_on():
                     turn += 1
                     path = f"/{number}-{turn}"
                     asked.append(path)

@@ -110,7 +110,7 @@ class Rescuer:
         self._servers = servers
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run)
-        self._over = time.monotonic() + PATIENCE
+        self._over = time.monotonic() + 4 * PATIENCE
 
     @property
     def goes_on(self) -> bool:
