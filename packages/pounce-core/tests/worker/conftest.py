@@ -35,6 +35,7 @@ from pounce.worker.settings import WorkerSettings
 from pounce.worker.worker import Worker
 
 PATIENCE = 30.0
+TURNED = bytes(byte ^ 1 for byte in range(256))
 PEER = Peer(("127.0.0.1", 1), ("127.0.0.1", 2), "http", trusted=False)
 
 
@@ -188,7 +189,7 @@ class ToyTransport:
 
 def veil(data: bytes) -> bytes:
     """What a toy stream makes of bytes, and of that the bytes again."""
-    return bytes(byte ^ 1 for byte in data)
+    return data.translate(TURNED)
 
 
 class Rig:
@@ -469,6 +470,8 @@ class Serving:
         poller = make_poller()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._listener.setblocking(False)
+        # As the server's own have it: no answer waits for the client's word about the last one.
+        self._listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.address: tuple[str, int] = self._listener.getsockname()
         self.worker = Worker("worker-1", worker_settings(settings), poller)
         selector = WorkerSelector(poller, self.worker.turn, self.worker.forget_stranger)
