@@ -52,6 +52,7 @@ SHARED = (
     "supervise/test_watchdog.py",
     "worker/test_worker_handover.py",
     "worker/test_worker_moves.py",
+    "worker/test_worker_stalls.py",
 )
 # Where sharing out takes less time than it costs.
 LARGE = ("core",)

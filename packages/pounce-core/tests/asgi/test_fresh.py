@@ -5,61 +5,23 @@ import os
 import sys
 import sysconfig
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.machinery import EXTENSION_SUFFIXES
 from importlib.util import cache_from_source
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pounce.asgi.fresh import load_fresh, remove_stale_bytecode
 from pounce.config.config import Config
-from pounce.protocol.errors import ApplicationLoadError, ConfigError
+from pounce.protocol.errors import ApplicationLoadError
+
+if TYPE_CHECKING:
+    from tests.asgi.conftest import Load, Write
 
 APP = "async def app(scope, receive, send): ...\n"
-
-type Write = Callable[[str, str], None]
-type Load = Callable[..., Any]
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "app").mkdir()
-    return tmp_path / "app"
-
-
-@pytest.fixture(autouse=True)
-def apart(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """Imports into this process, and leaves no trace of it."""
-    monkeypatch.setattr(sys, "path", sys.path[:])
-    monkeypatch.setattr(sys, "dont_write_bytecode", False)
-    before = sys.modules.copy()
-    yield
-    for name in sys.modules.keys() - before.keys():
-        if name.startswith("the"):
-            del sys.modules[name]
-    for path in [path for path in sys.path_importer_cache if path.startswith(str(tmp_path))]:
-        del sys.path_importer_cache[path]
-
-
-@pytest.fixture
-def write(folder: Path) -> Write:
-    def write(name: str, text: str) -> None:
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-
-    return write
-
-
-@pytest.fixture
-def load(folder: Path) -> Load:
-    def load(app: Any = "the:app", **settings: Any) -> Any:
-        return load_fresh(Config(app, **{"app_dir": str(folder), **settings}))
-
-    return load
 
 
 def number(name: str = "the") -> int:
@@ -342,124 +304,6 @@ def test_machine_code_is_found_again_though_it_was_not_asked_for(
     write("the/web.py", text)
     load("the.web:app")
     assert sys.modules["the.web"].speed is speed
-
-
-# What a failure leaves
-
-
-@pytest.mark.parametrize("broken", ["1 / 0\n", "def app(:\n", "", "import the_missing\n"])
-def test_a_failure_is_told(write: Write, load: Load, broken: str) -> None:
-    write("the.py", APP)
-    load()
-    write("the.py", broken)
-    with pytest.raises(ApplicationLoadError):
-        load()
-
-
-def test_a_failure_leaves_every_module(write: Write, load: Load) -> None:
-    write("the/__init__.py", "")
-    write("the/web.py", f"import the.parts\n{APP}")
-    write("the/parts.py", "")
-    load("the.web:app")
-    before = sys.modules.copy()
-    write("the/web.py", "import the.parts\n1 / 0\n")
-    with pytest.raises(ApplicationLoadError):
-        load("the.web:app")
-    assert {name: sys.modules[name] for name in before if name.startswith("the")} == {
-        name: module for name, module in before.items() if name.startswith("the")
-    }
-
-
-def test_a_failure_leaves_nothing_of_its_own(write: Write, load: Load) -> None:
-    write("the.py", APP)
-    load()
-    write("the_other.py", "")
-    write("the.py", "import the_other\n1 / 0\n")
-    with pytest.raises(ApplicationLoadError):
-        load()
-    assert "the_other" not in sys.modules
-
-
-def test_a_failure_leaves_what_it_imported_of_others(
-    write: Write, load: Load, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delitem(sys.modules, "colorsys", raising=False)
-    write("the.py", APP)
-    load()
-    write("the.py", "import colorsys\n1 / 0\n")
-    with pytest.raises(ApplicationLoadError):
-        load()
-    assert "colorsys" in sys.modules
-
-
-def test_a_failure_leaves_packages_that_stayed_as_they_were(
-    write: Write, load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    elsewhere = tmp_path / "site-packages"
-    (elsewhere / "the").mkdir(parents=True)
-    monkeypatch.syspath_prepend(str(elsewhere))
-    write("the/web.py", f"import the.parts\n{APP}")
-    write("the/parts.py", "")
-    load("the.web:app")
-    before = dict(vars(sys.modules["the"]))
-    write("the/new.py", "")
-    write("the/web.py", "import the.parts, the.new\n1 / 0\n")
-    with pytest.raises(ApplicationLoadError):
-        load("the.web:app")
-    assert vars(sys.modules["the"]) == before
-
-
-def test_a_failure_is_mended(write: Write, load: Load) -> None:
-    write("the.py", f"number = 1\n{APP}")
-    load()
-    write("the.py", "number = (\n")
-    with pytest.raises(ApplicationLoadError):
-        load()
-    write("the.py", f"number = 3\n{APP}")
-    load()
-    assert number() == 3
-
-
-def test_a_failure_leaves_no_finder(write: Write, load: Load) -> None:
-    before = sys.meta_path[:]
-    write("the.py", "1 / 0\n")
-    with pytest.raises(ApplicationLoadError):
-        load()
-    assert sys.meta_path == before
-
-
-def test_the_traceback_is_of_the_applications_code_alone(write: Write, load: Load) -> None:
-    write("the.py", "import the_other\n")
-    write("the_other.py", "1 / 0\n")
-    with pytest.raises(ApplicationLoadError) as caught:
-        load()
-    cause = caught.value.__cause__
-    assert cause is not None
-    files: list[str] = []
-    traceback = cause.__traceback__
-    while traceback is not None:
-        files.append(Path(traceback.tb_frame.f_code.co_filename).name)
-        traceback = traceback.tb_next
-    assert files == ["the.py", "the_other.py"]
-
-
-def test_an_interrupt_leaves_every_module(write: Write, load: Load) -> None:
-    write("the.py", APP)
-    load()
-    before = sys.modules["the"]
-    write("the.py", "raise KeyboardInterrupt\n")
-    with pytest.raises(KeyboardInterrupt):
-        load()
-    assert sys.modules["the"] is before
-
-
-def test_a_setting_that_is_wrong_leaves_every_module(write: Write, load: Load) -> None:
-    write("the.py", APP)
-    load()
-    before = sys.modules["the"]
-    with pytest.raises(ConfigError):
-        load(env_file="/no/such/file")
-    assert sys.modules["the"] is before
 
 
 # Bytecode

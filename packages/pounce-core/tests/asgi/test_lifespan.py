@@ -233,7 +233,7 @@ def test_a_start_that_fails_when_nobody_waits_any_more_is_not_complained_of() ->
         del lifespan, starting
         gc.collect()
 
-    asyncio.run(use())
+    asyncio.run(asyncio.wait_for(use(), 30.0))
     assert complaints == []
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from pounce.asgi.loop_bound import EXPLANATION, explain
 
+PATIENCE = 30.0
 type Home = asyncio.AbstractEventLoop
 
 
@@ -16,12 +17,18 @@ type Home = asyncio.AbstractEventLoop
 def home() -> Iterator[Home]:
     """Another worker's loop, on its thread."""
     loop = asyncio.new_event_loop()
+    running = threading.Event()
+    loop.call_soon(running.set)
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
-    yield loop
-    asyncio.run_coroutine_threadsafe(end_tasks(), loop).result(10)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
+    try:
+        # A loop is no thread's before it runs.
+        assert running.wait(PATIENCE)
+        yield loop
+        at(loop, end_tasks())
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(PATIENCE)
     loop.close()
 
 
@@ -33,14 +40,15 @@ async def end_tasks() -> None:
 
 
 def at[T](home: Home, coroutine: Coroutine[Any, Any, T]) -> T:
-    return asyncio.run_coroutine_threadsafe(coroutine, home).result(10)
+    return asyncio.run_coroutine_threadsafe(coroutine, home).result(PATIENCE)
 
 
 def error_of(use: Callable[[], Awaitable[Any]]) -> BaseException:
     """What comes of using something on a loop of this thread's."""
 
     async def main() -> None:
-        await use()
+        async with asyncio.timeout(PATIENCE):
+            await use()
 
     with pytest.raises((RuntimeError, ValueError)) as caught:
         asyncio.run(main())

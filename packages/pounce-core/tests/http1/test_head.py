@@ -13,7 +13,8 @@ from pounce.http1.request import Request
 from pounce.http1.strict import parse_strictly
 from pounce.protocol.errors import ProtocolError
 
-EXAMPLES = int(os.environ.get("POUNCE_FUZZ_EXAMPLES", "3000"))
+EXAMPLES = int(os.environ.get("POUNCE_FUZZ_EXAMPLES", "1500"))
+"""Each is two heads: as it was drawn, and edited. To draw takes longer than to read."""
 GET = b"GET /a?b HTTP/1.1\r\nHost: x\r\nAccept: */*\r\n\r\n"
 
 
@@ -361,12 +362,16 @@ REMEMBERING = HeadParser()
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
-@given(HEADS, st.one_of(st.just([]), EDITS))
+@given(HEADS, EDITS)
 @example(GET, [])
 def test_reads_as_the_strict_path_does_or_hands_over(
     raw: bytes, edits: list[tuple[int, int, bytes]]
 ) -> None:
-    raw = edited(raw, edits)
+    for head in dict.fromkeys((raw, edited(raw, edits))):
+        read_both_ways(head)
+
+
+def read_both_ways(raw: bytes) -> None:
     end = raw.find(b"\r\n\r\n")
     line_end = raw.find(b"\r\n")
     if end < 0 or not line_end:

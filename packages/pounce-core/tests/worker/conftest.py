@@ -7,6 +7,7 @@ import asyncio
 import select
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -34,6 +35,7 @@ from pounce.worker.settings import WorkerSettings
 from pounce.worker.worker import Worker
 
 PATIENCE = 30.0
+TURNED = bytes(byte ^ 1 for byte in range(256))
 PEER = Peer(("127.0.0.1", 1), ("127.0.0.1", 2), "http", trusted=False)
 
 
@@ -187,7 +189,7 @@ class ToyTransport:
 
 def veil(data: bytes) -> bytes:
     """What a toy stream makes of bytes, and of that the bytes again."""
-    return bytes(byte ^ 1 for byte in data)
+    return data.translate(TURNED)
 
 
 class Rig:
@@ -211,7 +213,9 @@ class Rig:
 
     def serve(self, until: Callable[[], bool]) -> None:
         """Polls and serves until the condition holds."""
+        over = time.monotonic() + PATIENCE
         while not until():
+            assert time.monotonic() < over, "it is served without end"
             self.serve_once()
 
     def serve_once(self) -> None:
@@ -230,25 +234,30 @@ class Rig:
     def drain(self, count: int) -> None:
         """The client reads so many bytes, and the channel sends on as the kernel allows."""
         while count > 0:
-            count -= len(self.client.recv(min(count, 65_536)))
-            for mask in self.events_now():
-                self.channel.ready(mask, self.worker.now)
+            piece = self._read(min(count, 65_536))
+            assert piece, "the connection has ended"
+            count -= len(piece)
 
     def read_all(self) -> bytes:
         """What the client gets until the end, served as it reads."""
-        self.client.setblocking(False)
         got = bytearray()
-        while True:
-            watched = [self.client.fileno(), self.worker.poller.fileno()]
+        while piece := self._read(1 << 20):
+            got += piece
+        return bytes(got)
+
+    def _read(self, most: int) -> bytes:
+        """What is there for the client; the channel sends on as the kernel allows meanwhile."""
+        self.client.setblocking(False)
+        watched = [self.client.fileno(), self.worker.poller.fileno()]
+        piece: bytes | None = None
+        while piece is None:
             readable, _, _ = select.select(watched, [], [], PATIENCE)
             assert readable, "nothing happens any more"
             if self.client.fileno() in readable:
-                piece = self.client.recv(1 << 20)
-                if not piece:
-                    return bytes(got)
-                got += piece
-            for _, mask in self.worker.poller.poll(0):
+                piece = self.client.recv(most)
+            for mask in self.events_now():
                 self.channel.ready(mask, self.worker.now)
+        return piece
 
 
 def connect(family: socket.AddressFamily, folder: Path) -> tuple[socket.socket, socket.socket]:
@@ -404,6 +413,7 @@ class WorkerRig:
     def hand_over(self) -> socket.socket:
         """A client's connection, accepted and handed to the worker."""
         client = self.connect()
+        assert select.select([self.listener], [], [], PATIENCE)[0], "nobody comes"
         [(fd, address)] = self.door.accept(self.poller, 0.0)
         self.worker.hand_over(fd, Arrival(address, self.door))
         return client
@@ -412,8 +422,9 @@ class WorkerRig:
         """Sends, and lets the worker serve until an answer is there."""
         client.sendall(data)
         client.setblocking(False)
+        over = time.monotonic() + PATIENCE
         try:
-            for _ in range(100):
+            while time.monotonic() < over:
                 self.worker.turn(0.02)
                 try:
                     return client.recv(100)
@@ -459,6 +470,8 @@ class Serving:
         poller = make_poller()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._listener.setblocking(False)
+        # As the server's own have it: no answer waits for the client's word about the last one.
+        self._listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.address: tuple[str, int] = self._listener.getsockname()
         self.worker = Worker("worker-1", worker_settings(settings), poller)
         selector = WorkerSelector(poller, self.worker.turn, self.worker.forget_stranger)
@@ -477,15 +490,21 @@ class Serving:
         self._loop.call_soon_threadsafe(function)
 
     def stop(self) -> None:
-        def end() -> None:
+        async def end() -> None:
             self.worker.close_doors()
             self.worker.abort()
-            for task in asyncio.all_tasks():
+            others = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in others:
                 task.cancel()
-            self._loop.call_later(0.01, self._loop.stop)
+            if others:
+                await asyncio.wait(others, timeout=PATIENCE)
 
-        self.call(end)
-        self._thread.join()
+        try:
+            asyncio.run_coroutine_threadsafe(end(), self._loop).result(2 * PATIENCE)
+        finally:
+            self.call(self._loop.stop)
+            self._thread.join(2 * PATIENCE)
+        assert not self._thread.is_alive(), "the loop does not come to an end"
         self._loop.run_until_complete(self._loop.shutdown_default_executor())
         self._loop.close()
         self._listener.close()

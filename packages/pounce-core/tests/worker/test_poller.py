@@ -6,6 +6,7 @@ import selectors
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -247,7 +248,9 @@ def test_watching_and_forgetting_from_many_threads_loses_nothing() -> None:
     threads = [threading.Thread(target=work, args=(pairs[n::4],)) for n in range(4)]
     for thread in threads:
         thread.start()
+    over = time.monotonic() + 2 * PATIENCE
     while any(thread.is_alive() for thread in threads):
+        assert time.monotonic() < over, "they do not come to an end"
         poller.poll(0.001)
     for _, theirs in pairs:
         theirs.send(b"x")
@@ -262,7 +265,8 @@ def test_watching_and_forgetting_from_many_threads_loses_nothing() -> None:
 def test_a_reset_is_told_also_to_who_waits_for_nothing() -> None:
     poller = EpollPoller()
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        client = socket.create_connection(listener.getsockname())
+        listener.settimeout(PATIENCE)
+        client = socket.create_connection(listener.getsockname(), PATIENCE)
         ours, _ = listener.accept()
     poller.watch(ours.fileno(), 0)
     assert poller.poll(0) == []

@@ -170,10 +170,13 @@ def test_callbacks_and_timers_run(loop: asyncio.SelectorEventLoop) -> None:
     async def main() -> list[int]:
         order: list[int] = []
         running = asyncio.get_running_loop()
-        running.call_later(0.02, order.append, 3)
-        running.call_later(0.01, order.append, 2)
+        over = asyncio.Event()
+        now = running.time()
+        running.call_at(now + 0.03, over.set)
+        running.call_at(now + 0.02, order.append, 3)
+        running.call_at(now + 0.01, order.append, 2)
         running.call_soon(order.append, 1)
-        await asyncio.sleep(0.03)
+        await asyncio.wait_for(over.wait(), PATIENCE)
         return order
 
     assert loop.run_until_complete(main()) == [1, 2, 3]
@@ -197,7 +200,8 @@ def test_functions_run_in_threads(loop: asyncio.SelectorEventLoop) -> None:
     async def main() -> list[int]:
         return await asyncio.gather(*(asyncio.to_thread(abs, -n) for n in range(50)))
 
-    assert loop.run_until_complete(main()) == list(range(50))
+    got = loop.run_until_complete(asyncio.wait_for(main(), PATIENCE))
+    assert got == list(range(50))
 
 
 def test_readers_and_writers_are_called(
@@ -265,12 +269,14 @@ def test_sockets_are_served_without_transports(loop: asyncio.SelectorEventLoop) 
                 data = b"x" * 8_000_000
                 sending = asyncio.ensure_future(running.sock_sendall(client, data))
                 got = bytearray()
-                while len(got) < len(data):
-                    got += await running.sock_recv(server, 1 << 20)
+                while piece := await running.sock_recv(server, 1 << 20):
+                    got += piece
+                    if len(got) == len(data):
+                        break
                 await sending
                 assert bytes(got) == data
 
-    loop.run_until_complete(main())
+    loop.run_until_complete(asyncio.wait_for(main(), PATIENCE))
 
 
 def test_a_connect_that_is_refused_says_so(loop: asyncio.SelectorEventLoop) -> None:

@@ -337,22 +337,26 @@ def test_a_cancelled_file_is_never_continued_with_another(serve: Serve, tmp_path
     """The number of a closed descriptor is soon another file's."""
     public = write(tmp_path, "public", b"p" * LARGE)
     secret = write(tmp_path, "secret", b"s" * LARGE)
-    opened = threading.Event()
+    begun, opened = asyncio.Event(), threading.Event()
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         sending = asyncio.ensure_future(send_path(send, public))
-        await asyncio.wait([sending], timeout=0.1)
+        await begun.wait()
         sending.cancel()
         await asyncio.wait([sending])
         with Path(secret).open("rb"):  # noqa: ASYNC230 - what an application does
             opened.set()
             await asyncio.sleep(PATIENCE)
 
-    with serve(app).connect() as wire:
+    server = serve(app)
+    with server.connect() as wire:
         wire.send(GET)
+        wire.read_until(b"\r\n\r\n")
+        server.call(begun.set)
         assert opened.wait(PATIENCE)
-        response = wire.read_response()
-    assert b"s" not in response.body
+        body = wire.read_bytes(LARGE)
+    assert len(body) == LARGE
+    assert b"s" not in body
 
 
 def test_a_call_that_swallows_its_refusal_leaves_a_word_in_the_log(
