@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -247,6 +248,30 @@ def test_a_signal_during_the_start_ends_it() -> None:
         await asyncio.Event().wait()
 
     assert rig(app, lifespan="on", timeout_startup=None).run(end, when=begun.is_set) == 0
+
+
+def test_a_signal_that_does_not_interrupt_the_main_thread_ends_the_start_too() -> None:
+    """As one that comes just before that thread goes to sleep; here another thread takes it."""
+    begun, main = threading.Event(), threading.get_ident()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    def act() -> None:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+        signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+
+    def sleeps() -> bool:
+        frame = sys._current_frames()[main]  # pyright: ignore[reportPrivateUsage]
+        return begun.is_set() and frame.f_code.co_name == "wait"
+
+    made = rig(app, lifespan="on", timeout_startup=None)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    try:
+        assert made.run(act, when=sleeps) == 0
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
 
 def test_a_signal_before_there_is_a_server_interrupts_the_start() -> None:

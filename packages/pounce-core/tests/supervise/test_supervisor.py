@@ -349,7 +349,7 @@ def test_a_successor_server_is_given_way_to(office: Office) -> None:
 def test_whoever_wants_to_know_is_told_of_the_end(office: Office) -> None:
     told = threading.Event()
     supervisor = office.open(1)
-    supervisor.on_done = told.set
+    supervisor.on_news = told.set
     supervisor.stop()
     assert told.wait(PATIENCE)
     assert supervisor.done.is_set()
