@@ -7,6 +7,7 @@ from math import inf
 
 import pytest
 
+from pounce.supervise import server_logs
 from pounce.supervise.crew import Member, Report
 from pounce.supervise.policy import Policy
 from pounce.supervise.supervisor import Supervisor
@@ -15,6 +16,12 @@ PATIENCE = 30.0
 FAR = 1e8
 ROUNDS = 6
 """How many steps of the supervisor may follow from one another."""
+
+
+@pytest.fixture(autouse=True)
+def patient_logs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was logged is there after the end, however long the machine takes to write it."""
+    monkeypatch.setattr(server_logs, "CLOSE_WAIT", PATIENCE)
 
 
 class Clock:
@@ -229,7 +236,8 @@ class Office:
         loaders = [each for each in threading.enumerate() if each.name == "pounce-loader"]
         if loaders and self.load_gate.is_set():
             for loader in loaders:
-                loader.join()
+                loader.join(PATIENCE)
+                assert not loader.is_alive()
             self.settle_or_end()
 
     def later(self, seconds: float) -> None:
