@@ -77,7 +77,8 @@ class Rig:
         thread = threading.Thread(target=play)
         thread.start()
         status = self.program.run()
-        thread.join()
+        thread.join(2 * PATIENCE)
+        assert not thread.is_alive()
         if failures:
             raise failures[0]
         return status
@@ -225,8 +226,10 @@ def test_a_worker_that_does_not_end_is_a_failure(monkeypatch: pytest.MonkeyPatch
         assert begun.wait(PATIENCE)
         end()
 
-    status = made.run(act)
-    go_on.set()
+    try:
+        status = made.run(act)
+    finally:
+        go_on.set()
     kept[0].close()
     until(lambda: not [each for each in threading.enumerate() if "worker" in each.name])
     assert status == 1
@@ -319,7 +322,7 @@ def test_a_start_that_fails_leaves_nothing() -> None:
         rig("nowhere:app").program.run()
     assert handlers() == before
     # One that another test has left may have ended meanwhile.
-    assert set(threading.enumerate()) <= threads
+    until(lambda: set(threading.enumerate()) <= threads)
 
 
 # Other signals
