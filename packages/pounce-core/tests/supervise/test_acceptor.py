@@ -480,8 +480,7 @@ def test_no_connection_is_lost_or_given_twice_while_targets_change(make: Make) -
             time.sleep(0)
 
     def come() -> None:
-        for _ in range(50):
-            clients.append(rig.connect().getsockname())
+        clients.extend([rig.connect().getsockname() for _ in range(50)])
 
     clients: list[object] = []
     changing = threading.Thread(target=change)
