@@ -295,18 +295,25 @@ class Rig:
     def run(self, act: Callable[[], object], *, when: Callable[[], object] | None = None) -> int:
         """Runs it until it ends; `act` is done when the server is ready, or at another time."""
         failures: list[BaseException] = []
+        over = threading.Event()
 
         def play() -> None:
             try:
                 until(when or (lambda: self.server.ready))
                 act()
+                assert over.wait(PATIENCE)
             except BaseException as failure:  # noqa: BLE001 - told to the test's own thread
                 failures.append(failure)
                 self.server.stop()
+                if self.server.supervisor is not None:
+                    self.server.supervisor.hurry()
 
         thread = threading.Thread(target=play)
         thread.start()
-        status = self.program.run()
+        try:
+            status = self.program.run()
+        finally:
+            over.set()
         thread.join(2 * PATIENCE)
         assert not thread.is_alive()
         if failures:
