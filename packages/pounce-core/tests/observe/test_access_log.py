@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -260,7 +261,7 @@ def test_a_full_pipe_never_blocks_a_worker() -> None:
     began = time.monotonic()
     for _ in range(10_000):
         sink(entry())
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < PATIENCE
     os.close(reading)
     log.close(PATIENCE)
     os.close(writing)
@@ -271,7 +272,7 @@ def test_close_does_not_hang_on_a_full_pipe() -> None:
     log.sink()(entry())
     began = time.monotonic()
     assert not log.close(0.1)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < PATIENCE
     os.close(reading)  # lets the thread end
     assert log.close(PATIENCE)
     os.close(writing)
@@ -281,7 +282,9 @@ def test_close_does_not_hang_on_a_full_pipe() -> None:
     ("style", "said"),
     [("human", rb"access log: (\d+) entries dropped"), ("json", rb'"dropped","entries":(\d+)\}')],
 )
-def test_the_log_says_how_many_it_dropped_when_it_flows_again(style: Style, said: bytes) -> None:
+def test_the_log_says_how_many_it_dropped_when_it_flows_again(
+    style: Style, said: bytes, read: Callable[[int], bytes]
+) -> None:
     log, reading, writing = stuck_log(style)
     sink = log.sink()
     for _ in range(1_000):
@@ -290,7 +293,7 @@ def test_the_log_says_how_many_it_dropped_when_it_flows_again(style: Style, said
     dropped = lane.dropped
     got = b""
     while not (match := re.search(said, got)):
-        got += os.read(reading, 65_536)
+        got += read(reading)
     assert (dropped > 900, int(match[1])) == (True, dropped)
     log.close(PATIENCE)
     os.close(reading)

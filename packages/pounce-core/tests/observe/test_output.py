@@ -5,6 +5,7 @@ import os
 import pty
 import socket
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -72,15 +73,17 @@ def test_a_closed_stream_is_noticed() -> None:
     assert output.gone
 
 
-def test_a_pipe_that_another_made_non_blocking_still_gets_all() -> None:
+def test_a_pipe_that_another_made_non_blocking_still_gets_all(
+    read: Callable[[int], bytes],
+) -> None:
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     lines = ["x" * 1_000 for _ in range(500)]
-    thread = threading.Thread(target=LineOutput(writing).write, args=(lines,))
+    thread = threading.Thread(target=LineOutput(writing).write, args=(lines,), daemon=True)
     thread.start()
     got = b""
     while len(got) < 500 * 1_001:
-        got += os.read(reading, 65_536)
+        got += read(reading)
     thread.join()
     os.close(reading)
     os.close(writing)

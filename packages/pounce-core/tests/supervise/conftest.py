@@ -1,20 +1,33 @@
-"""What the supervisor's tests share: workers that only take notes, on a clock that stands still."""
+"""What these tests share: workers that only take notes, on a clock that stands still; a program."""
 
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from math import inf
+from typing import Any
 
 import pytest
 
+from pounce.config.config import Config
+from pounce.protocol.asgi import Receive, Scope, Send
+from pounce.supervise import server_logs
 from pounce.supervise.crew import Member, Report
 from pounce.supervise.policy import Policy
+from pounce.supervise.program import Program
 from pounce.supervise.supervisor import Supervisor
+from pounce.testing.wire import Wire
 
 PATIENCE = 30.0
 FAR = 1e8
+GET = b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
 ROUNDS = 6
 """How many steps of the supervisor may follow from one another."""
+
+
+@pytest.fixture(autouse=True)
+def patient_logs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was logged is there after the end, however long the machine takes to write it."""
+    monkeypatch.setattr(server_logs, "CLOSE_WAIT", PATIENCE)
 
 
 class Clock:
@@ -229,7 +242,8 @@ class Office:
         loaders = [each for each in threading.enumerate() if each.name == "pounce-loader"]
         if loaders and self.load_gate.is_set():
             for loader in loaders:
-                loader.join()
+                loader.join(PATIENCE)
+                assert not loader.is_alive()
             self.settle_or_end()
 
     def later(self, seconds: float) -> None:
@@ -247,3 +261,88 @@ def office() -> Iterator[Office]:
     made = Office()
     yield made
     made.close()
+
+
+# A program
+
+
+async def hello(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "lifespan":
+        while True:
+            kind = (await receive())["type"]
+            await send({"type": f"{kind}.complete"})
+            if kind == "lifespan.shutdown":
+                return
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"hello"})
+
+
+def until(condition: Callable[[], Any]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+class Rig:
+    """A program on this thread, and what somebody does to it from another one."""
+
+    def __init__(self, app: Any, exits: bool, settings: dict[str, Any]) -> None:
+        defaults: dict[str, Any] = {"port": 0, "access_log": False, "worker_type": "thread"}
+        self.program = Program(Config(app, **(defaults | settings)), exits=exits)
+        self.server = self.program._server
+
+    def run(self, act: Callable[[], object], *, when: Callable[[], object] | None = None) -> int:
+        """Runs it until it ends; `act` is done when the server is ready, or at another time."""
+        failures: list[BaseException] = []
+        over = threading.Event()
+
+        def play() -> None:
+            try:
+                until(when or (lambda: self.server.ready))
+                act()
+                assert over.wait(PATIENCE)
+            except BaseException as failure:  # noqa: BLE001 - told to the test's own thread
+                failures.append(failure)
+                self.server.stop()
+                if self.server.supervisor is not None:
+                    self.server.supervisor.hurry()
+
+        thread = threading.Thread(target=play)
+        thread.start()
+        try:
+            status = self.program.run()
+        finally:
+            over.set()
+        thread.join(2 * PATIENCE)
+        assert not thread.is_alive()
+        if failures:
+            raise failures[0]
+        return status
+
+    def connect(self) -> Wire:
+        address = self.server.listeners[0].socket.getsockname()
+        return Wire.connect(address, timeout=PATIENCE)
+
+    def ask(self) -> bytes:
+        with self.connect() as wire:
+            wire.send(GET)
+            return wire.read_response().body
+
+    @property
+    def workers(self) -> int:
+        assert self.server.supervisor is not None
+        return sum(member.ready for member in self.server.supervisor.everyone())
+
+
+type MakeRig = Callable[..., Rig]
+
+
+@pytest.fixture
+def rig() -> MakeRig:
+    """Makes a program of an application and settings."""
+
+    def make(app: Any = hello, *, exits: bool = False, **settings: Any) -> Rig:
+        return Rig(app, exits, settings)
+
+    return make

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from math import inf
 from pathlib import Path
 from typing import Any, cast
 
@@ -52,10 +53,10 @@ class Target:
             self.connections += 1
             self.changed.notify_all()
 
-    def until(self, count: int, patience: float = PATIENCE) -> None:
+    def until(self, count: int) -> None:
         """Waits until it was given so many."""
         with self.changed:
-            assert self.changed.wait_for(lambda: len(self.taken) >= count, patience)
+            assert self.changed.wait_for(lambda: len(self.taken) >= count, PATIENCE)
 
     def lose(self) -> None:
         """One of its connections ends."""
@@ -299,7 +300,7 @@ class Counting:
         """Waits until it found nothing so many times more."""
         with self.asked:
             goal = self.idle + times
-            assert self.asked.wait_for(lambda: self.idle >= goal, 5.0)
+            assert self.asked.wait_for(lambda: self.idle >= goal, PATIENCE)
 
 
 class Exhausted:
@@ -349,7 +350,8 @@ def test_a_full_acceptor_does_not_spin_though_a_door_paused(
     rig = make(most=2, doors=2)
     failing, good = rig.doors
     run_out(failing)
-    monkeypatch.setattr("pounce.worker.door.PAUSE", 0.1)
+    # Until the server is full.
+    monkeypatch.setattr("pounce.worker.door.PAUSE", inf)
     monkeypatch.setattr(module, "TICK", 0.05)
     rig.start()
     rig.connect(0)
@@ -359,7 +361,7 @@ def test_a_full_acceptor_does_not_spin_though_a_door_paused(
     rig.connect(1)
     [target] = rig.targets
     target.until(2)
-    until(lambda: time.monotonic() > (failing._resume_at or 0.0))
+    failing._resume_at = time.monotonic()
     counting.until_idle(2)
     target.lose()
     target.until(2)
@@ -395,7 +397,7 @@ def test_a_worker_that_cannot_take_a_connection_is_not_the_end_of_accepting(
     rig.start()
     for _ in range(4):
         rig.connect()
-    good.until(2, 5.0)
+    good.until(2)
 
 
 def test_a_connection_that_nobody_could_take_is_closed(make: Make) -> None:
@@ -404,7 +406,7 @@ def test_a_connection_that_nobody_could_take_is_closed(make: Make) -> None:
     target.fault = OSError(errno.ENOSPC, "no more watches")
     rig.start()
     client = rig.connect()
-    client.settimeout(5.0)
+    client.settimeout(PATIENCE)
     try:
         assert client.recv(1) == b""
     except ConnectionResetError:
@@ -444,7 +446,7 @@ def test_who_waits_at_the_stop_is_closed_if_there_is_no_worker(make: Make) -> No
     rig = make()
     rig.aim()
     client = rig.connect()
-    client.settimeout(5.0)
+    client.settimeout(PATIENCE)
     rig.acceptor.start()
     rig.acceptor.stop()
     try:
@@ -478,7 +480,7 @@ def test_no_connection_is_lost_or_given_twice_while_targets_change(make: Make) -
             time.sleep(0)
 
     def come() -> None:
-        clients.extend(rig.connect().getsockname() for _ in range(50))
+        clients.extend([rig.connect().getsockname() for _ in range(50)])
 
     clients: list[object] = []
     changing = threading.Thread(target=change)

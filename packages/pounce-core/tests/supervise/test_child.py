@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -25,7 +25,7 @@ from pounce.supervise.thread import WorkerThread
 from pounce.testing.wire import Wire
 
 PATIENCE = 60.0
-SOON = 20.0
+SOON = 60.0
 """Seconds in which a child that was left alone has to be gone."""
 GET = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
 
@@ -215,6 +215,12 @@ class Scene:
         order = Order("worker-1", config, (), tuple(sys.path), 1)
         self.child = _Child(order, theirs, words, logs)
         self._theirs = theirs
+        # Or `words`, from which a thread reads, could not be closed.
+        stack.callback(self._hang_up)
+
+    def _hang_up(self) -> None:
+        with suppress(OSError):
+            self._theirs.shutdown(socket.SHUT_RDWR)
 
     def run(self) -> tuple[int, bytes]:
         """Exit status, and all that it said."""

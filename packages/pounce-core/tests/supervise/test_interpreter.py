@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+PATIENCE = 120.0
 CHILD = """
 import json, sys
 import warnings
@@ -26,7 +27,8 @@ print(subprocess.check_output([*interpreter(), "-c", child], text=True))
 
 def told(*options: str) -> list[Any]:
     """What a process under these options says of itself, and what its child says."""
-    output = subprocess.check_output([sys.executable, *options, "-c", PARENT], text=True)
+    command = [sys.executable, *options, "-c", PARENT]
+    output = subprocess.check_output(command, text=True, timeout=PATIENCE)
     return [json.loads(line) for line in output.split("\n") if line]
 
 

@@ -14,6 +14,7 @@ from pounce.protocol.errors import ConfigError, StartupError
 from pounce.supervise.privileges import Identity, drop_privileges, find_identity
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+PATIENCE = 60.0
 NOBODY = pwd.getpwnam("nobody")
 
 
@@ -40,7 +41,8 @@ def become(user, group=None):
 def printed(code: str) -> str:
     """What code prints in a process of its own, which can `become` somebody."""
     command = [sys.executable, "-c", BECOME + code]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=True)
+    return done.stdout.strip()
 
 
 # Who it may be

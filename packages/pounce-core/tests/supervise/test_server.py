@@ -184,7 +184,7 @@ def test_many_threads_may_start_stop_and_wait(workers: int) -> None:
             server.stop()
             assert server.wait(PATIENCE)
             server.stop()
-            assert server.wait()
+            assert server.wait(PATIENCE)
         except BaseException as failure:  # noqa: BLE001 - told to the test's own thread
             failures.append(failure)
 
@@ -214,7 +214,7 @@ def test_a_stop_while_the_application_is_imported_is_not_lost() -> None:
     release.set()
     starting.join()
     try:
-        assert server.wait(5.0)
+        assert server.wait(PATIENCE)
     finally:
         server.stop()
         server.wait()
@@ -372,13 +372,18 @@ def test_an_application_that_does_not_return_does_not_keep_the_program(
     with ExitStack() as stack:
         process = stack.enter_context(subprocess.Popen(command.split(), stderr=subprocess.PIPE))
         stack.callback(process.kill)
+        # One that says nothing is not waited for without end.
+        silent = threading.Timer(PATIENCE, process.kill)
+        stack.callback(silent.cancel)
+        silent.start()
         assert process.stderr is not None
         port = int(process.stderr.readline().rpartition(b":")[2])
+        silent.cancel()
         with Wire.connect(("127.0.0.1", port), timeout=PATIENCE) as wire:
             wire.send(GET.replace(b" / ", b" %b " % path.encode()))
             until((folder / "called").exists)
             process.send_signal(signal.SIGTERM)
-            process.wait(20.0)
+            process.wait(2 * PATIENCE)
 
 
 def test_no_process_worker_outlives_its_server(

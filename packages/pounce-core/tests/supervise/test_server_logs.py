@@ -14,6 +14,7 @@ from pounce.observe.access_log import Entry
 from pounce.protocol.errors import ConfigError
 from pounce.supervise.server_logs import ServerLogs
 
+PATIENCE = 30.0
 ENTRY: Entry = (0.0, ("192.0.2.1", 5), "GET", b"/logged", b"", "1.1", 200, 2, 0.1, [])
 
 
@@ -158,5 +159,7 @@ def test_without_log_files_nothing_is_opened_again(capfd: pytest.CaptureFixture[
 def test_no_thread_is_left() -> None:
     before = set(threading.enumerate())
     write(logs())
+    for thread in set(threading.enumerate()) - before:
+        thread.join(PATIENCE)
     # One that another test has left may have ended meanwhile.
     assert set(threading.enumerate()) <= before

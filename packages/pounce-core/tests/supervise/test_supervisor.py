@@ -90,6 +90,22 @@ def test_a_fault_of_the_front_leaves_none_running(office: Office) -> None:
     assert [hand.gone for hand in office.made] == [True, True]
 
 
+def test_a_front_that_cannot_be_stopped_keeps_nobody_waiting(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    errors = [OSError("no sockets")]
+
+    def fail() -> None:
+        if office.made[0].gone and errors:
+            raise errors.pop()
+
+    monkeypatch.setattr(office, "stop", fail)
+    supervisor = office.open(1)
+    supervisor.stop()
+    office.ended()
+    assert str(supervisor.error) == "no sockets"
+
+
 # Deaths
 
 
@@ -331,8 +347,7 @@ def test_a_further_hurry_does_not_put_off_the_end(office: Office) -> None:
     supervisor = office.open(1)
     for _ in range(10):
         supervisor.hurry()
-        if supervisor.done.wait(0.01):
-            break
+        office.settle_or_end()
         office.clock.now += module.HURRY / 2
     supervisor.hurry()
     office.ended()
@@ -349,7 +364,7 @@ def test_a_successor_server_is_given_way_to(office: Office) -> None:
 def test_whoever_wants_to_know_is_told_of_the_end(office: Office) -> None:
     told = threading.Event()
     supervisor = office.open(1)
-    supervisor.on_done = told.set
+    supervisor.on_news = told.set
     supervisor.stop()
     assert told.wait(PATIENCE)
     assert supervisor.done.is_set()

@@ -475,5 +475,5 @@ def test_a_connection_handed_over_at_the_very_end_is_not_left_hanging(make: Make
         except OSError, ValueError, RuntimeError:
             # Whoever called knows that it still has it.
             socket.socket(fileno=fd).close()
-        wire.socket.settimeout(5.0)
+        wire.socket.settimeout(PATIENCE)
         assert wire.socket.recv(1) == b""

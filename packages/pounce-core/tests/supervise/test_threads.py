@@ -13,6 +13,7 @@ import pytest
 from pounce.config.config import Config
 from pounce.protocol.asgi import Application, Receive, Scope, Send
 from pounce.supervise import threads as module
+from pounce.supervise.acceptor import Acceptor
 from pounce.supervise.listeners import open_listeners
 from pounce.supervise.policy import Policy
 from pounce.supervise.recipe import Recipe
@@ -81,6 +82,8 @@ type Make = Callable[..., Team]
 @pytest.fixture
 def make(monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
     monkeypatch.setattr(worker_module, "TICK", 0.02)
+    # Who is stalled gets no connection, as a thread that the machine lets wait would be.
+    monkeypatch.setattr(worker_module, "STALL", PATIENCE)
     with ExitStack() as stack:
 
         def team(count: int, app: Application = where, **settings: Any) -> Team:
@@ -228,7 +231,10 @@ def test_silent_connections_do_not_keep_others_out_for_ever(make: Make) -> None:
         for _ in range(2):
             silent = stack.enter_context(socket.create_connection(team.address))
             silent.setblocking(False)
-        assert team.ask().startswith(b"pounce-worker-")
+        late = stack.enter_context(team.connect())
+        late.send(LAST)
+        # Let in, be it too late for its own deadline.
+        assert late.read_response().status in {200, 408}
 
 
 def test_one_application_serves_in_all_threads(make: Make) -> None:
@@ -298,6 +304,18 @@ def test_who_comes_after_the_end_is_refused(make: Make, count: int) -> None:
     team.end()
     with pytest.raises(ConnectionRefusedError):
         team.connect()
+
+
+def test_an_acceptor_that_cannot_be_started_ends_the_start(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_acceptor: Acceptor) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(Acceptor, "start", fail)
+    team = make(2)
+    assert team.supervisor.done.wait(PATIENCE)
+    assert str(team.supervisor.error) == "can't start new thread"
 
 
 # Memory

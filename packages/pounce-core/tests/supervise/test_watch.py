@@ -5,6 +5,7 @@ import queue
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from importlib.util import find_spec
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from pounce.supervise.tree import Snapshot, Tree
 from pounce.supervise.watch import Watcher, find_bell
 
 MODULE = "pounce.supervise.watch"
@@ -175,10 +177,20 @@ def test_a_root_that_appears(start: Start, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("way")
-def test_a_burst_is_told_once(start: Start, tmp_path: Path) -> None:
-    told = start(delay=1.0)
-    for name in ("a.py", "b.py", "c.py"):
-        (tmp_path / name).write_text("x")
+def test_a_burst_is_told_once(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whenever it looks, another file has come."""
+    monkeypatch.setattr(f"{MODULE}.LONGEST", PATIENCE)
+    scan, burst = Tree.scan, ["a.py", "b.py", "c.py"]
+
+    def scan_late(tree: Tree) -> Snapshot:
+        if burst:
+            (tmp_path / burst.pop(0)).write_text("x")
+        return scan(tree)
+
+    told = start()
+    monkeypatch.setattr(Tree, "scan", scan_late)
     assert names(told) == ["a.py", "b.py", "c.py"]
 
 
@@ -249,10 +261,14 @@ def test_a_change_without_end_is_told(tmp_path: Path, monkeypatch: pytest.Monkey
     watcher = Watcher([tmp_path], (), (), 0.01, lambda _: told.set())
     watcher.start()
     size = 0
-    while not told.is_set():
-        size += 1
-        (tmp_path / "a.py").write_text("x" * size)
-    watcher.stop()
+    deadline = time.monotonic() + PATIENCE
+    try:
+        while not told.is_set():
+            assert time.monotonic() < deadline
+            size += 1
+            (tmp_path / "a.py").write_text("x" * size)
+    finally:
+        watcher.stop()
 
 
 @pytest.mark.usefixtures("by_the_clock")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pounce.testing import wire as module
 from pounce.testing.wire import (
     BadResponse,
     Response,
@@ -21,6 +22,12 @@ from pounce.testing.wire import (
 
 PATIENCE = 20.0
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi"
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next piece waits for the one before to be read, however long the machine takes."""
+    monkeypatch.setattr(module, "_READ_WAIT", PATIENCE)
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from pounce.supervise.pid_file import PidFile
 from pounce.supervise.privileges import Identity, drop_privileges, find_identity
 from pounce.supervise.server import Server
 from pounce.supervise.stop_signals import StopSignals
+from pounce.supervise.supervisor import Supervisor
 from pounce.supervise.upgrade import Inheritance, Upgrade
 from pounce.supervise.watch import Watcher
 
@@ -80,10 +81,7 @@ class Program:
             self._pid_file.check()
         with _Bell() as bell, _handlers(self._on_signal):
             try:
-                self._start()
-                supervisor = self._server.supervisor
-                assert supervisor is not None
-                supervisor.on_done = bell.ring
+                supervisor = self._start(bell)
                 bell.wait(supervisor.done.is_set)
                 stuck = supervisor.stuck
                 remains = bool(supervisor.remains)
@@ -106,22 +104,29 @@ class Program:
             end_soon(status, now=bool(stuck) or remains)
         return status
 
-    def _start(self) -> None:
-        self._server.start()
+    def _start(self, bell: _Bell) -> Supervisor:
+        supervisor = self._server.launch()
+        supervisor.on_news = bell.ring
+        # Not `settled.wait()`: see `_Bell`. A start may take without end.
+        bell.wait(supervisor.settled.is_set)
+        if supervisor.error is not None:
+            bell.wait(supervisor.done.is_set)
+        self._server.see_settled()
         if self._ends.first is not None or not self._server.ready:
             # A signal came first; the application may have swallowed what it raised.
             self._server.stop()
-            return
+            return supervisor
         if self._pid_file is not None and self._identity is None:
             self._pid_file.write()
         interval = systemd.watchdog_interval()
-        if interval is not None and self._server.supervisor is not None:
-            self._server.supervisor.repeat(interval, systemd.alive)
+        if interval is not None:
+            supervisor.repeat(interval, systemd.alive)
         self._inheritance.take_over()
         systemd.main_pid(os.getpid())
         systemd.ready()
         if self._config.reload:
             self._watch()
+        return supervisor
 
     def _become_user(self, listeners: tuple[Listener, ...]) -> None:
         """The sockets are open, and no code of the application has run."""

@@ -124,6 +124,18 @@ class Server:
             PounceError: it cannot: an address is taken, the application does not import or
                 start. Nothing is left running then.
         """
+        self.launch().settled.wait()
+        self.see_settled()
+
+    def launch(self) -> Supervisor:
+        """The first half of `start`: returns when the workers are being started.
+
+        Returns:
+            what starts them; when it has `settled`, `see_settled` is the other half.
+
+        Raises:
+            PounceError: see `start`.
+        """
         with self._lock:
             if self._supervisor is not None or self._guest is not None:
                 raise StartupError(_ONCE)
@@ -131,7 +143,16 @@ class Server:
         supervisor.start()
         if self._stop_asked:
             supervisor.stop()
-        supervisor.settled.wait()
+        return supervisor
+
+    def see_settled(self) -> None:
+        """The second half of `start`.
+
+        Raises:
+            PounceError: see `start`.
+        """
+        supervisor = self._supervisor
+        assert supervisor is not None
         if supervisor.error is not None:
             supervisor.done.wait()
             self._clean_up()

@@ -72,8 +72,8 @@ class Supervisor:
         """How many of them did not come to serve."""
         self.notice: Callable[[str], None] | None = None
         """Told of "reloading", "reloaded" (whatever came of it) and "stopping"."""
-        self.on_done: Callable[[], None] | None = None
-        """Called after `done` was set, on the supervisor's thread."""
+        self.on_news: Callable[[], object] = lambda: None
+        """Called after `settled` was set, and after `done`, on the supervisor's thread."""
         self._load = load
         self._front = front
         self._wanted = wanted
@@ -163,16 +163,16 @@ class Supervisor:
             for member in self.everyone():
                 member.hurry()
                 member.kill()
+            self._front.stop()
         except BaseException as fault:
             logger.critical("the supervisor failed", exc_info=fault)
             self.error = self.error or fault
+            self._front.stop()
         finally:
             self.ready = False
-            self._front.stop()
             self.settled.set()
             self.done.set()
-            if self.on_done is not None:
-                self.on_done()
+            self.on_news()
 
     def _take(self, step: Step) -> None:
         """Takes a step; a fault in it ends the server, but not before its workers have."""
@@ -251,6 +251,7 @@ class Supervisor:
         if not self._serving:
             self._serving = self.ready = True
             self.settled.set()
+            self.on_news()
 
     def _retire(self, member: Member) -> None:
         """Lets a worker finish what it has; what is idle there goes to the others."""

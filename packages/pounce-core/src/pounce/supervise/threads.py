@@ -86,9 +86,11 @@ class ThreadFront:
             return
         targets = tuple(each.worker for each in workers if each.worker is not None)
         if self._acceptor is None:
-            self._acceptor = Acceptor(self._doors(), self._most)
-            self._acceptor.targets = targets
-            self._acceptor.start()
+            acceptor = Acceptor(self._doors(), self._most)
+            acceptor.targets = targets
+            acceptor.start()
+            # Not before: one that could not be started could not be stopped either.
+            self._acceptor = acceptor
             if self._lone is not None:
                 self._lone.accept_from(())
                 self._lone = None

@@ -35,6 +35,9 @@ _CHUNK: Final = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;[\t -~\x80-\xff]*)?")
 # A server that stops reading on purpose must not stop the sender of single bytes.
 _READ_WAIT: Final = 1.0
 _READ_POLL: Final = 0.0005
+_MISSES: Final = 4
+"""How often a socket is looked for in the system's table, which may leave one out while others
+come and go."""
 
 
 class BadResponse(AssertionError):
@@ -428,6 +431,7 @@ class Wire:
     def _wait_until_read(self) -> None:
         """Waits until the server has read what was sent, for a second at most."""
         deadline = time.monotonic() + _READ_WAIT
+        misses = 0
         ended = select.poll()
         ended.register(self._sock, 0)  # which tells of hang-up and error only
         while time.monotonic() < deadline and not ended.poll(0):
@@ -435,7 +439,8 @@ class Wire:
             if unread == 0:
                 return
             time.sleep(_READ_POLL)
-            if unread is None:
+            misses += unread is None
+            if misses == _MISSES:
                 # Nobody can tell. Long enough for a server that is awake.
                 time.sleep(_READ_POLL * 10)
                 return
