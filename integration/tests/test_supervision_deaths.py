@@ -145,9 +145,12 @@ def test_who_comes_while_a_thread_dies_is_not_left_waiting() -> None:
     with Served("hazards", *flags_of("thread"), "--limit-restarts=none") as served:
         served.announce(" died", "Fatal")
         load = Load(served.address, keep_alive=0, fresh=4, slow=0)
+        deaths = 0
         with contextlib.suppress(AssertionError), load:
             for _ in range(3):
                 killed(served, "/break")
+                deaths += 1
+        assert deaths == 3
         # Whoever was with it is cut off; to wait for ever is another thing.
         assert not [failure for failure in load.failures if "TimeoutError" in failure]
         assert load.answers

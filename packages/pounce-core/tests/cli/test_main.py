@@ -176,6 +176,14 @@ def test_a_mistake_in_the_application_is_shown_by_its_code(tmp_path: Path) -> No
     assert lines[-1].startswith('pounce: "broken" cannot be imported: ModuleNotFoundError')
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_nobody_has_to_hear_it(closed: str) -> None:
+    command = ["sh", "-c", f'exec "$@" {closed}', "sh", sys.executable, "-m", "pounce"]
+    told = subprocess.run([*command, "--version"], timeout=60, check=False)
+    failed = subprocess.run([*command, "no_such:app"], timeout=60, check=False)
+    assert (told.returncode, failed.returncode) == (0, 3)
+
+
 def test_whoever_reads_may_go(tmp_path: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)

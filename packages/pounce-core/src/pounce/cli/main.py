@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any, Final
 
 from pounce.cli.report import INTERRUPTED, report
+from pounce.cli.streams import open_missing
 from pounce.protocol.errors import PounceError
 
 COMMANDS: Final = {
@@ -31,6 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         The status to end with: 0, 2 (a setting is wrong), 3 (loading, opening or starting failed),
         130 (interrupted before the server ran), or what the server says.
     """
+    open_missing()
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         if arguments == ["--version"]:
