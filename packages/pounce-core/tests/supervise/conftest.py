@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from pounce.config.config import Config
-from pounce.protocol.asgi import Receive, Scope, Send
 from pounce.supervise import server_logs
 from pounce.supervise.crew import Member, Report
 from pounce.supervise.policy import Policy
 from pounce.supervise.program import Program
 from pounce.supervise.supervisor import Supervisor
+from pounce.testing.application import hello
+from pounce.testing.waiting import PATIENCE, until
 from pounce.testing.wire import Wire
 
-PATIENCE = 30.0
 FAR = 1e8
 GET = b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
 ROUNDS = 6
@@ -264,24 +264,6 @@ def office() -> Iterator[Office]:
 
 
 # A program
-
-
-async def hello(scope: Scope, receive: Receive, send: Send) -> None:
-    if scope["type"] == "lifespan":
-        while True:
-            kind = (await receive())["type"]
-            await send({"type": f"{kind}.complete"})
-            if kind == "lifespan.shutdown":
-                return
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": b"hello"})
-
-
-def until(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
 
 
 class Rig:

@@ -15,19 +15,11 @@ import pytest
 
 from pounce.supervise import acceptor as module
 from pounce.supervise.acceptor import Acceptor
+from pounce.testing.waiting import PATIENCE, until
 from pounce.worker.arrival import Arrival
 from pounce.worker.door import Door
 from pounce.worker.poller import Poller, make_poller
 from pounce.worker.worker import Worker
-
-PATIENCE = 30.0
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
 
 
 class Target:

@@ -5,7 +5,6 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,24 +15,14 @@ from pounce.protocol.asgi import Receive, Scope, Send
 from pounce.protocol.errors import ApplicationLoadError
 from pounce.supervise import program as module
 from pounce.supervise import stop_signals, supervisor
+from pounce.testing.application import hello
+from pounce.testing.waiting import PATIENCE, until
 from pounce.testing.wire import Wire
 
 if TYPE_CHECKING:
     from tests.supervise.conftest import MakeRig
 
-PATIENCE = 30.0
 GET = b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
-
-
-async def hello(scope: Scope, receive: Receive, send: Send) -> None:
-    if scope["type"] == "lifespan":
-        while True:
-            kind = (await receive())["type"]
-            await send({"type": f"{kind}.complete"})
-            if kind == "lifespan.shutdown":
-                return
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": b"hello"})
 
 
 SERVED = """
@@ -43,13 +32,6 @@ async def app(scope, receive, send):
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": b"BODY"})
 """
-
-
-def until(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
 
 
 def tell(number: int) -> None:

@@ -3,36 +3,22 @@
 import os
 import signal
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pounce.protocol.asgi import Receive, Scope, Send
 from pounce.protocol.errors import ApplicationLoadError, StartupError
 from pounce.supervise import program as module
 from pounce.supervise import systemd
 from pounce.supervise.listeners import Listener
 from pounce.supervise.pid_file import PidFile
 from pounce.supervise.privileges import Identity
+from pounce.testing.application import hello
+from pounce.testing.waiting import until
 
 if TYPE_CHECKING:
     from tests.supervise.conftest import MakeRig
-
-PATIENCE = 30.0
-
-
-async def hello(scope: Scope, receive: Receive, send: Send) -> None:
-    if scope["type"] == "lifespan":
-        while True:
-            kind = (await receive())["type"]
-            await send({"type": f"{kind}.complete"})
-            if kind == "lifespan.shutdown":
-                return
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": b"hello"})
 
 
 SERVED = """
@@ -42,13 +28,6 @@ async def app(scope, receive, send):
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": b"BODY"})
 """
-
-
-def until(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
 
 
 def tell(number: int) -> None:

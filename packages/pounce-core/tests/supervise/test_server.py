@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -22,22 +21,12 @@ from pounce.protocol.errors import BindError, ConfigError, PounceError, StartupE
 from pounce.supervise import supervisor as supervisor_module
 from pounce.supervise.process import WorkerProcess
 from pounce.supervise.server import Server
+from pounce.testing.application import hello
+from pounce.testing.waiting import PATIENCE, until
 from pounce.testing.wire import Wire
 
-PATIENCE = 30.0
 GET = b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
 KINDS = [1, 2]
-
-
-async def hello(scope: Scope, receive: Receive, send: Send) -> None:
-    if scope["type"] == "lifespan":
-        while True:
-            kind = (await receive())["type"]
-            await send({"type": f"{kind}.complete"})
-            if kind == "lifespan.shutdown":
-                return
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": b"hello"})
 
 
 class SlowStart:
@@ -73,13 +62,6 @@ def ask(server: Server) -> bytes:
 
 def threads() -> set[threading.Thread]:
     return {each for each in threading.enumerate() if each.name.startswith("pounce")}
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
 
 
 @pytest.fixture(autouse=True)

@@ -19,23 +19,13 @@ from pounce.supervise.crew import Member, Occurrence
 from pounce.supervise.listeners import Listener, open_listeners
 from pounce.supervise.recipe import Recipe, door_of
 from pounce.supervise.thread import WorkerThread
+from pounce.testing.application import hello
 from pounce.testing.wire import Wire
 from pounce.worker import worker as worker_module
 from pounce.worker.arrival import Arrival
 
 PATIENCE = 30.0
 GET = b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
-
-
-async def hello(scope: Scope, receive: Receive, send: Send) -> None:
-    if scope["type"] == "lifespan":
-        while True:
-            kind = (await receive())["type"]
-            await send({"type": f"{kind}.complete"})
-            if kind == "lifespan.shutdown":
-                return
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": b"hello"})
 
 
 class Diary:

@@ -19,10 +19,10 @@ from pounce.supervise.policy import Policy
 from pounce.supervise.recipe import Recipe
 from pounce.supervise.supervisor import Supervisor
 from pounce.supervise.threads import ThreadCrew, ThreadFront
+from pounce.testing.waiting import PATIENCE, until
 from pounce.testing.wire import Wire
 from pounce.worker import worker as worker_module
 
-PATIENCE = 30.0
 GET = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
 LAST = b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
 
@@ -101,13 +101,6 @@ def make(monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
             return made
 
         yield team
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
 
 
 def threads() -> set[str]:

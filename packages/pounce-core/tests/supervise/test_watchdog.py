@@ -2,19 +2,19 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
 from pounce.supervise.thread import WorkerThread
 from pounce.supervise.watchdog import Watchdog
+from pounce.testing.waiting import PATIENCE, until
 from pounce.worker.arrival import Arrival
 from pounce.worker.door import Door
 from pounce.worker.worker import STALL
 
-PATIENCE = 30.0
 NOW = 1000.0
 DOOR = cast("Door", None)
 
@@ -243,13 +243,6 @@ def test_it_looks_until_it_is_stopped() -> None:
     count = len(looks)
     assert "pounce-watchdog" not in {thread.name for thread in threading.enumerate()}
     assert len(looks) == count
-
-
-def until(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
 
 
 def test_a_worker_that_blocks_now_is_relieved_by_itself(rig: Rig) -> None:
