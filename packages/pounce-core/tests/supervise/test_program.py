@@ -371,3 +371,20 @@ def test_after_one_that_failed_another_may_be_made(rig: MakeRig, attempts: Attem
         end()
 
     assert rig().run(act) == 0
+
+
+# Files
+
+
+def test_a_file_that_changes_is_reloaded(rig: MakeRig, tmp_path: Path) -> None:
+    code = tmp_path / "watched.py"
+    code.write_text(SERVED.replace("BODY", "old"))
+    made = rig("watched:app", app_dir=str(tmp_path), reload=True, reload_delay=0.05)
+
+    def act() -> None:
+        until(lambda: "pounce-watcher" in {each.name for each in threading.enumerate()})
+        code.write_text(SERVED.replace("BODY", "newer"))
+        until(lambda: made.ask() == b"newer")
+        end()
+
+    assert made.run(act) == 0

@@ -1,8 +1,7 @@
-"""What belongs to a service: PID file, privileges, the service manager, and watched files."""
+"""What belongs to a service: PID file, privileges and the service manager."""
 
 import os
 import signal
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,15 +18,6 @@ from pounce.testing.waiting import until
 
 if TYPE_CHECKING:
     from tests.supervise.conftest import MakeRig
-
-
-SERVED = """
-async def app(scope, receive, send):
-    if scope["type"] == "lifespan":
-        raise RuntimeError("not supported")
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": b"BODY"})
-"""
 
 
 def tell(number: int) -> None:
@@ -166,20 +156,3 @@ def test_the_service_manager_hears_that_it_is_alive(
     monkeypatch.setenv("WATCHDOG_USEC", "20000")
     rig().run(end, when=lambda: heard.count("WATCHDOG=1") > 2)
     assert heard.count("WATCHDOG=1") > 2
-
-
-# Files
-
-
-def test_a_file_that_changes_is_reloaded(rig: MakeRig, tmp_path: Path) -> None:
-    code = tmp_path / "watched.py"
-    code.write_text(SERVED.replace("BODY", "old"))
-    made = rig("watched:app", app_dir=str(tmp_path), reload=True, reload_delay=0.05)
-
-    def act() -> None:
-        until(lambda: "pounce-watcher" in {each.name for each in threading.enumerate()})
-        code.write_text(SERVED.replace("BODY", "newer"))
-        until(lambda: made.ask() == b"newer")
-        end()
-
-    assert made.run(act) == 0

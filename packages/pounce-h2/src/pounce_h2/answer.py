@@ -16,6 +16,7 @@ from hpack.table import HeaderTable
 
 from pounce.protocol.errors import ResponseError
 from pounce.protocol.exchange import RawHeaders
+from pounce.protocol.memory import keep
 from pounce.protocol.response import (
     NOT_PAIRS,
     check_final,
@@ -30,8 +31,8 @@ type Pair = tuple[bytes, bytes]
 type Coded = tuple[bytes, bytes, bytes]
 """Name in lower case, value, and both as a field of a block."""
 
-# What a worker remembers of its application's answers, at most: entries, and bytes of one. A
-# memory that is full is emptied, which costs each entry once. About 1 MB each when full.
+# What a worker remembers of its application's answers, at most: entries, and bytes of one. About
+# 1 MB each when full.
 _ANSWERS, _ANSWER_BYTES = 512, 1024
 _FIELDS, _FIELD_BYTES = 2048, 256
 
@@ -156,9 +157,7 @@ class Answers:
     def _code_one(self, pair: Pair) -> Coded:
         field = _coded(pair)
         if len(field[2]) <= _FIELD_BYTES and field[0] not in {b"content-length", b"set-cookie"}:
-            if len(self._fields) >= _FIELDS:
-                self._fields.clear()
-            self._fields[pair] = field
+            keep(self._fields, pair, field, _FIELDS)
         return field
 
     def _check(self, key: tuple[int, tuple[Pair, ...]]) -> Answer:
@@ -192,9 +191,7 @@ class Answers:
         dated = self._adds_date and b"date" not in names
         answer = Answer(status, b"".join(block), content_length, dated)
         if len(answer.block) <= _ANSWER_BYTES:
-            if len(self._answers) >= _ANSWERS:
-                self._answers.clear()
-            self._answers[key] = answer
+            keep(self._answers, key, answer, _ANSWERS)
         return answer
 
 

@@ -9,6 +9,7 @@ Hot path: `request`; benchmark: integration/bench.
 from typing import Final
 
 from pounce.protocol.limits import Limits
+from pounce.protocol.memory import keep
 from pounce_h2.decoder import PER_FIELD, Decoder, Words
 from pounce_h2.fault import ConnectionFault
 from pounce_h2.frame import ErrorCode
@@ -63,9 +64,7 @@ class BlockReader:
         fields = self.decode(block)
         request = read_request(fields, self._limits, self._protocols, self._plain, ended=ended)
         if len(block) <= REMEMBERED_BYTES and not self._decoder.changed:
-            if len(self._known) >= REMEMBERED:
-                self._known.clear()
-            self._known[block, ended] = request
+            keep(self._known, (block, ended), request, REMEMBERED)
             return request.again()
         return request
 

@@ -6,6 +6,7 @@ such frame. RFC 9113 sections 6.3 to 6.9; RFC 9218 section 7.1; RFC 8441 section
 
 from typing import Final
 
+from pounce.protocol.memory import keep
 from pounce_h2 import frame
 from pounce_h2.fault import ConnectionFault, StreamFault
 from pounce_h2.frame import ErrorCode
@@ -196,9 +197,7 @@ class Control:
         if stream is not None:
             stream.prioritize(priority)
         elif target > last:
-            if len(self._priorities) >= REMEMBERED:
-                self._priorities.clear()
-            self._priorities[target] = priority
+            keep(self._priorities, target, priority, REMEMBERED)
 
     def _goaway(self, number: int, payload: bytes) -> None:
         """The client takes no pushes any more, which it never got; what is under way goes on."""

@@ -13,6 +13,7 @@ from hpack import HPACKDecodingError
 from hpack.huffman_table import decode_huffman
 from hpack.table import HeaderTable
 
+from pounce.protocol.memory import keep
 from pounce_h2.fault import ConnectionFault
 from pounce_h2.frame import ErrorCode
 
@@ -125,9 +126,7 @@ class Decoder:
     def _spell(self, data: bytes) -> bytes:
         word: bytes = decode_huffman(data)
         if len(data) <= _WORD_BYTES:
-            if len(self._words) >= _WORDS:
-                self._words.clear()
-            self._words[data] = word
+            keep(self._words, data, word, _WORDS)
         return word
 
     def _add(self, field: Pair) -> None:

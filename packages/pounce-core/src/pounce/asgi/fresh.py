@@ -77,9 +77,10 @@ class _Own:
     """What is the application's own, by where it lies."""
 
     def __init__(self, folders: Iterable[str]) -> None:
-        self._folders = {form for folder in folders for form in _forms(folder)}
+        # Only a reload needs it, and it is slow to import.
         import sysconfig
 
+        self._folders = {form for folder in folders for form in _forms(folder)}
         libraries = (sysconfig.get_path(name) for name in ("stdlib", "platstdlib"))
         self._libraries = {form for library in libraries for form in _forms(library)}
         self._protected = {

@@ -10,6 +10,7 @@ from typing import cast
 
 from pounce.protocol.errors import ResponseError
 from pounce.protocol.exchange import RawHeaders
+from pounce.protocol.memory import keep
 from pounce.protocol.reason import phrase
 from pounce.protocol.response import (
     NOT_PAIRS,
@@ -24,8 +25,8 @@ type Pair = tuple[bytes, bytes]
 type Line = tuple[bytes, bytes]
 """Name in lower case, and the line with its CRLF."""
 
-# What a worker remembers of its application's answers, at most: entries, and bytes of one. A
-# memory that is full is emptied, which costs each entry once. About 1 MB each when full.
+# What a worker remembers of its application's answers, at most: entries, and bytes of one. About
+# 1 MB each when full.
 _ANSWERS, _ANSWER_BYTES = 512, 1024
 _LINES, _LINE_BYTES = 2048, 256
 
@@ -138,9 +139,7 @@ class ResponseDefaults:
     def _line(self, pair: Pair) -> Line:
         line = _line_of(pair)
         if len(line[1]) <= _LINE_BYTES and line[0] not in {b"content-length", b"set-cookie"}:
-            if len(self._lines) >= _LINES:
-                self._lines.clear()
-            self._lines[pair] = line
+            keep(self._lines, pair, line, _LINES)
         return line
 
     def _check(self, key: tuple[int, tuple[Pair, ...]]) -> Answer:
@@ -200,9 +199,7 @@ class ResponseDefaults:
             dated,
         )
         if len(answer.wire) <= _ANSWER_BYTES:
-            if len(self._answers) >= _ANSWERS:
-                self._answers.clear()
-            self._answers[key] = answer
+            keep(self._answers, key, answer, _ANSWERS)
         return answer
 
 

@@ -18,11 +18,10 @@ from pounce.http1.strict import parse_strictly
 from pounce.http1.target import parse_request_line
 from pounce.protocol.errors import ProtocolError
 from pounce.protocol.exchange import Headers
+from pounce.protocol.memory import keep
 
-# What a parser remembers at most: entries, and bytes of what each is found by. A memory that is
-# full is emptied, so that each entry is stored and dropped once: a client that never repeats itself
-# pays a fixed price for a byte, and moves the others to the slower of two fast ways. Hashes are
-# seeded by the interpreter, so that collisions cannot be chosen. With all of it full of the longest
+# What a parser remembers at most: entries, and bytes of what each is found by. A client that never
+# repeats itself moves the others to the slower of two fast ways. With all of it full of the longest
 # entries a parser holds about 10 MB, most of it blocks of a hundred short fields.
 _WHOLES, _WHOLE_BYTES = 256, 2048
 _LINES, _LINE_BYTES = 1024, 256
@@ -125,9 +124,8 @@ class HeadParser:
                 # Both halves came before: the whole is worth remembering. One with a new path or
                 # cookie each time is not.
                 if not start and end + 4 == len(data) <= _WHOLE_BYTES and not framing.has_body:
-                    if len(self._wholes) >= _WHOLES:
-                        self._wholes.clear()
-                    self._wholes[data] = (method, raw_path, query, version, fixed, framing)
+                    fresh = (method, raw_path, query, version, fixed, framing)
+                    keep(self._wholes, data, fresh, _WHOLES)
             return Request(method, raw_path, query, version, headers, framing)
         except _Unusual, ProtocolError:
             pass
@@ -139,9 +137,7 @@ class HeadParser:
             raise _Unusual
         parsed = (method, raw_path, query, version, self._known[version])
         if len(line) <= _LINE_BYTES:
-            if len(self._lines) >= _LINES:
-                self._lines.clear()
-            self._lines[line] = parsed
+            keep(self._lines, line, parsed, _LINES)
         return parsed
 
     def _block(
@@ -161,11 +157,7 @@ class HeadParser:
         if framing is None:
             framing = read_framing(headers, version)
             if len(relevant) <= _FRAMING_FIELDS:
-                if len(known.framings) >= _FRAMINGS:
-                    known.framings.clear()
-                known.framings[relevant] = framing
+                keep(known.framings, relevant, framing, _FRAMINGS)
         if len(block) <= _BLOCK_BYTES:
-            if len(known.blocks) >= _BLOCKS:
-                known.blocks.clear()
-            known.blocks[block] = (tuple(headers), framing)
+            keep(known.blocks, block, (tuple(headers), framing), _BLOCKS)
         return headers, framing

@@ -23,6 +23,7 @@ from pounce.supervise.listeners import adopt_listeners
 from pounce.supervise.process import Order
 from pounce.supervise.recipe import Recipe, door_of
 from pounce.supervise.server_logs import ServerLogs
+from pounce.supervise.stop_signals import KNOWN
 from pounce.supervise.supervisor import HURRY
 from pounce.supervise.thread import WorkerThread
 from pounce.supervise.watchdog import Watchdog
@@ -32,22 +33,13 @@ logger = logging.getLogger("pounce.worker")
 
 ORDERS: Final = "pounce-orders"
 """The thread that reads what the parent says."""
-IGNORED: Final = (
-    signal.SIGINT,
-    signal.SIGTERM,
-    signal.SIGHUP,
-    signal.SIGTTIN,
-    signal.SIGTTOU,
-    signal.SIGUSR1,
-    signal.SIGUSR2,
-)
 
 
 def main(descriptor: int) -> int:
     """Runs one worker until its parent asks for the end, or is gone."""
     # A terminal's Ctrl-C reaches every process of the group; only the parent acts on it. Not
     # SIG_IGN: the programs that an application starts would inherit that.
-    for number in IGNORED:
+    for number in KNOWN:
         signal.signal(number, _pass_over)
     control = socket.socket(fileno=descriptor)
     words = control.makefile("rb")

@@ -23,7 +23,7 @@ from pounce.supervise.listeners import Listener
 from pounce.supervise.pid_file import PidFile
 from pounce.supervise.privileges import Identity, drop_privileges, find_identity
 from pounce.supervise.server import Server
-from pounce.supervise.stop_signals import StopSignals
+from pounce.supervise.stop_signals import KNOWN, StopSignals
 from pounce.supervise.supervisor import Supervisor
 from pounce.supervise.upgrade import Inheritance, Upgrade
 from pounce.supervise.watch import Watcher
@@ -261,16 +261,7 @@ def _handlers(act: Callable[[int], None]) -> Generator[None]:
     def handle(number: int, _frame: FrameType | None) -> None:
         act(number)
 
-    known = (
-        signal.SIGINT,
-        signal.SIGTERM,
-        signal.SIGHUP,
-        signal.SIGTTIN,
-        signal.SIGTTOU,
-        signal.SIGUSR1,
-        signal.SIGUSR2,
-    )
-    before = {number: signal.signal(number, handle) for number in known}
+    before = {number: signal.signal(number, handle) for number in KNOWN}
     try:
         yield
     finally:

@@ -1,11 +1,22 @@
-"""The signals that ask a server to end, SIGINT and SIGTERM: what each of them asks for.
+"""The signals that a server knows, and what those of them ask for that end it: SIGINT and SIGTERM.
 
 Decides which is the first, which is the same request once more, and which is meant to end the
 server at once. Never ends anything. Time is an argument.
 """
 
+import signal
 from typing import Final, Literal
 
+KNOWN: Final = (
+    signal.SIGINT,
+    signal.SIGTERM,
+    signal.SIGHUP,
+    signal.SIGTTIN,
+    signal.SIGTTOU,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+)
+"""All that the main process acts on. The processes of its workers pass over them."""
 AGAIN: Final = 0.5
 """Seconds after the first signal in which another is the same request. Who sends it to a launcher
 may send it to its whole process group, as a terminal does, and the launcher passes it on: npm,
