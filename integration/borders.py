@@ -118,7 +118,7 @@ def versions(packages: list[Path]) -> Iterator[str]:
         extras = project.get("optional-dependencies", {}).values()
         for requirement in (*project["dependencies"], *(one for extra in extras for one in extra)):
             # `bengal-pounce[h2,ws]` is the distribution's own extras, at its own version.
-            name, pin = re.fullmatch(r"([\w.-]+(?:\[.*?\])?)(.*)", requirement).groups()  # type: ignore[union-attr]
+            name, pin = re.fullmatch(r"([\w.-]+(?:\[.*?\])?)(.*)", requirement).groups()  # type: ignore[union-attr] # it matches anything
             if name.startswith("bengal-pounce") and "[" not in name and pin != f"=={version}":
                 yield f"{folder} needs {requirement}, not {name}=={version}"
 

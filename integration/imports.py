@@ -49,7 +49,7 @@ def main() -> str | None:
         for name in modules(distribution):
             importlib.import_module(name)
             count += 1
-            if sys._is_gil_enabled():  # pyright: ignore[reportPrivateUsage]
+            if sys._is_gil_enabled():  # pyright: ignore[reportPrivateUsage] - documented
                 return f"importing {name}, of {distribution.name}, switched the GIL on"
     ours = sorted(d.name for d in distributions() if d.name.startswith(OURS))
     if not ours:

@@ -13,7 +13,7 @@ from signal import SIGTERM
 from typing import Any, Final
 
 import pytest
-from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped] # without types
 
 from integration.tests.client import Client
 from integration.tests.record import Record
@@ -38,7 +38,7 @@ type Fleet = Callable[..., Served]
 """Called with an application, a kind of worker and further flags."""
 
 
-class Shares(LoadScopeScheduling):  # type: ignore[misc]
+class Shares(LoadScopeScheduling):  # type: ignore[misc] # without types
     """Keeps the tests of a module in one process, for the servers that they share; those of a
     module without any go wherever there is room.
     """

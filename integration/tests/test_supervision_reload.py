@@ -123,7 +123,7 @@ def test_generations_leave_no_descriptor_and_no_thread(code: Changing) -> None:
     with Served("served:app", "--workers=2", "--worker-type=thread", cwd=code.folder) as served:
 
         def held() -> tuple[int, int]:
-            return len(served.descriptors), len(os.listdir(f"/proc/{served.pid}/task"))  # noqa: PTH208
+            return len(served.descriptors), len(os.listdir(f"/proc/{served.pid}/task"))  # noqa: PTH208 - names will do
 
         before = held()
         for number in range(2, FEW + 2):

@@ -4,6 +4,7 @@ import ssl
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -42,8 +43,8 @@ def revoke(folder: Folder, now: datetime) -> Revoke:
             .next_update(now + until)
         )
         for pair in pairs:
-            with open(pair.certfile, "rb") as file:  # noqa: PTH123
-                serial = x509.load_pem_x509_certificate(file.read()).serial_number
+            pem = Path(pair.certfile).read_bytes()
+            serial = x509.load_pem_x509_certificate(pem).serial_number
             builder = builder.add_revoked_certificate(
                 x509.RevokedCertificateBuilder()
                 .serial_number(serial)

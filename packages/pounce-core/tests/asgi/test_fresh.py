@@ -417,7 +417,7 @@ def test_other_threads_import_meanwhile(write: Write, load: Load) -> None:
         while not stop.is_set():
             try:
                 assert importlib.import_module("the.parts").number == 1
-            except BaseException as error:  # noqa: BLE001
+            except BaseException as error:  # noqa: BLE001 - told to the test
                 failures.append(error)
                 return
 

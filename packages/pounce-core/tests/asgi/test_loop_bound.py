@@ -145,7 +145,7 @@ CAUSE = RuntimeError("<Lock> is bound to a different event loop")
 def raised(raising: Callable[[], None]) -> BaseException:
     try:
         raising()
-    except BaseException as error:  # noqa: BLE001
+    except BaseException as error:  # noqa: BLE001 - told to the test
         return error
     raise AssertionError("nothing was raised")
 

@@ -282,20 +282,20 @@ def test_the_default_is_what_says_so() -> None:
 def test_without_a_default_it_says_so() -> None:
     registry = Registry((connection("one"),), (), (), ())
     with pytest.raises(ConfigError, match="to be the default, but it is none: reinstall"):
-        registry.default  # noqa: B018
+        registry.default  # noqa: B018 - it raises
 
 
 def test_two_defaults_are_named() -> None:
     one, two = connection("one", default=True), connection("two", default=True)
     registry = Registry((one, two), (), (), ())
     with pytest.raises(ConfigError, match="to be the default, but it is one, two: reinstall"):
-        registry.default  # noqa: B018
+        registry.default  # noqa: B018 - it raises
 
 
 def test_a_second_default_that_is_installed_is_found_out(install: Install) -> None:
     install("usurper", "connection", "theirs", more="default=True")
     with pytest.raises(ConfigError, match="usurper"):
-        discover().default  # noqa: B018
+        discover().default  # noqa: B018 - it raises
 
 
 def test_the_registry_is_frozen() -> None:

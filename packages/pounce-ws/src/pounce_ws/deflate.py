@@ -116,7 +116,7 @@ class Inflater:
         # A window larger than the client's reads it as well.
         self._bits = -max(9, terms.client_bits)
         self._takeover = terms.client_takeover
-        self._zlib: zlib._Decompress | None = None  # pyright: ignore[reportPrivateUsage]
+        self._zlib: zlib._Decompress | None = None  # pyright: ignore[reportPrivateUsage] - it has no other
         self._ended = False
 
     def feed(self, data: bytes | bytearray, room: int) -> Iterator[bytes]:
@@ -167,7 +167,7 @@ class Deflater:
     def __init__(self, terms: Terms) -> None:
         self._bits = terms.server_bits
         self._takeover = terms.server_takeover
-        self._zlib: zlib._Compress | None = None  # pyright: ignore[reportPrivateUsage]
+        self._zlib: zlib._Compress | None = None  # pyright: ignore[reportPrivateUsage] - it has no other
 
     def compress(self, data: bytes) -> bytes:
         """A whole message, compressed."""

@@ -271,7 +271,7 @@ def _configure(config: Mapping[str, Any] | str | Path) -> None:
 
 def _yaml(path: Path) -> object:
     try:
-        import yaml  # type: ignore[import-untyped]
+        import yaml  # type: ignore[import-untyped] # without types
     except ImportError:
         raise ConfigError(
             f"log-config: {path} needs PyYAML; run: pip install pyyaml, or use .json or .toml"

@@ -33,7 +33,7 @@ def interpreter() -> list[str]:
     # In this order, so that of two that go against each other the same one counts.
     command += [f"-W{option}" for option in sys.warnoptions]
     # Documented for CPython, which is what this runs on.
-    options: dict[str, str | bool] = sys._xoptions  # pyright: ignore[reportPrivateUsage]
+    options: dict[str, str | bool] = sys._xoptions  # pyright: ignore[reportPrivateUsage] - documented
     for name, value in options.items():
         command += ["-X", name if value is True else f"{name}={value}"]
     if getattr(sys.__stdout__, "write_through", False):

@@ -122,7 +122,7 @@ class Tree:
             waiting += reversed(listing.folders)
             for path in listing.files:
                 try:
-                    files[path] = _stamp(os.stat(path))  # noqa: PTH116
+                    files[path] = _stamp(os.stat(path))  # noqa: PTH116 - as above
                 except OSError:
                     pass  # Gone since it was listed, or a link to nowhere.
         self._listings = listings

@@ -28,9 +28,9 @@ def gil() -> str:
     (no build without)."""
     if not sysconfig.get_config_var("Py_GIL_DISABLED"):
         return "always"
-    options = sys._xoptions  # pyright: ignore[reportPrivateUsage]
+    options = sys._xoptions  # pyright: ignore[reportPrivateUsage] - documented
     wished = options.get("gil", os.environ.get("PYTHON_GIL")) == "1"
-    if sys._is_gil_enabled():  # pyright: ignore[reportPrivateUsage]
+    if sys._is_gil_enabled():  # pyright: ignore[reportPrivateUsage] - documented
         return "asked for" if wished else "on"
     return "denied" if wished else "off"
 
