@@ -1,7 +1,6 @@
 """Both decoders: whole, in two pieces at each place, byte by byte; and beside h11."""
 
 import os
-from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -19,6 +18,7 @@ from pounce.http1.body import (
     TunnelDecoder,
 )
 from pounce.protocol.errors import ProtocolError
+from pounce.testing.wire import every_way
 
 EXAMPLES = int(os.environ.get("POUNCE_FUZZ_EXAMPLES", "1500"))
 """Each is two bodies: as it was drawn, and edited. To draw takes longer than to read."""
@@ -28,14 +28,6 @@ def chunked(
     limit: int | None = None, trailer_count: int = 10, trailer_bytes: int = 100
 ) -> ChunkedDecoder:
     return ChunkedDecoder(limit, trailer_count, trailer_bytes)
-
-
-def ways(data: bytes) -> Iterator[list[bytes]]:
-    """Whole, split in two at each place, and byte by byte."""
-    yield [data]
-    for place in range(1, len(data)):
-        yield [data[:place], data[place:]]
-    yield [data[place : place + 1] for place in range(len(data))]
 
 
 def decoded(decoder: BodyDecoder, pieces: list[bytes]) -> tuple[bytes, bytes]:
@@ -58,7 +50,7 @@ def refusal(decoder: ChunkedDecoder, pieces: list[bytes]) -> tuple[int, str]:
 
 class TestTunnel:
     def test_takes_all_that_comes(self) -> None:
-        for pieces in ways(b"hello, and more"):
+        for pieces in every_way(b"hello, and more"):
             assert decoded(TunnelDecoder(), pieces) == (b"hello, and more", b"")
 
     def test_begins_where_it_is_told(self) -> None:
@@ -76,7 +68,7 @@ class TestTunnel:
 
 class TestLength:
     def test_ends_after_its_bytes(self) -> None:
-        for pieces in ways(b"hello, and more"):
+        for pieces in every_way(b"hello, and more"):
             assert decoded(LengthDecoder(5), pieces) == (b"hello", b", and more")
 
     def test_is_not_done_before(self) -> None:
@@ -111,7 +103,7 @@ class TestChunked:
         ],
     )
     def test_is_read(self, data: bytes, body: bytes) -> None:
-        for pieces in ways(data + b"GET"):
+        for pieces in every_way(data + b"GET"):
             assert decoded(chunked(), pieces) == (body, b"GET")
 
     @pytest.mark.parametrize(
@@ -158,7 +150,7 @@ class TestChunked:
         ],
     )
     def test_is_refused(self, data: bytes, fault: str) -> None:
-        for pieces in ways(data):
+        for pieces in every_way(data):
             status, reason = refusal(chunked(), pieces)
             assert (status, reason) == (400, fault)
 
@@ -184,11 +176,11 @@ class TestLimits:
     BODY = b"5\r\nhello\r\n5\r\nworld\r\n0\r\n\r\n"
 
     def test_a_body_at_the_limit_passes(self) -> None:
-        for pieces in ways(self.BODY):
+        for pieces in every_way(self.BODY):
             assert decoded(chunked(10), pieces)[0] == b"helloworld"
 
     def test_a_body_over_the_limit_is_refused(self) -> None:
-        for pieces in ways(self.BODY):
+        for pieces in every_way(self.BODY):
             assert refusal(chunked(9), pieces) == (413, "body-too-large")
 
     def test_a_body_is_refused_as_soon_as_its_size_is_known(self) -> None:
@@ -213,18 +205,18 @@ class TestLimits:
 
     def test_trailers_at_the_limits_pass(self) -> None:
         data = b"0\r\n" + b"a:34567890123456\r\n" * 2 + b"\r\n"
-        for pieces in ways(data):
+        for pieces in every_way(data):
             assert decoded(chunked(None, 2, 36), pieces)[0] == b""
 
     @pytest.mark.parametrize(("count", "size"), [(1, 36), (2, 35)])
     def test_trailers_over_a_limit_are_refused(self, count: int, size: int) -> None:
         data = b"0\r\n" + b"a:34567890123456\r\n" * 2 + b"\r\n"
-        for pieces in ways(data):
+        for pieces in every_way(data):
             assert refusal(chunked(None, count, size), pieces) == (431, "trailers-too-large")
 
     def test_a_trailer_without_an_end_is_refused(self) -> None:
         data = b"0\r\na:" + b"b" * 200
-        for pieces in ways(data):
+        for pieces in every_way(data):
             assert refusal(chunked(), pieces) == (431, "trailers-too-large")
 
 

@@ -1,7 +1,6 @@
 """Each rule of the reader whole, in two pieces at each place, and byte by byte."""
 
 import os
-from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -15,6 +14,7 @@ from pounce.http1.reader import RequestReader
 from pounce.protocol.errors import ProtocolError
 from pounce.protocol.exchange import END, GONE, WAIT, BodyState
 from pounce.protocol.limits import Limits
+from pounce.testing.wire import every_way
 
 EXAMPLES = int(os.environ.get("POUNCE_FUZZ_EXAMPLES", "1000"))
 """Each is two streams: as it was drawn, and edited. To draw takes longer than to read."""
@@ -29,14 +29,6 @@ CHUNKED = (
 
 def new_reader(**limits: Any) -> RequestReader:
     return RequestReader(Limits(**limits), HeadParser())
-
-
-def ways(data: bytes) -> Iterator[list[bytes]]:
-    """Whole, split in two at each place, and byte by byte."""
-    yield [data]
-    for place in range(1, len(data)):
-        yield [data[:place], data[place:]]
-    yield [data[place : place + 1] for place in range(len(data))]
 
 
 type Seen = list[tuple[str, ...] | tuple[Literal["body"], bytes] | tuple[int, str]]
@@ -78,7 +70,7 @@ def transcript(reader: RequestReader, pieces: list[bytes], *, eof: bool = False)
 def refusals(data: bytes, **limits: Any) -> set[tuple[int, str]]:
     """How the data is refused, in each of the ways that it may arrive."""
     found: set[tuple[int, str]] = set()
-    for pieces in ways(data):
+    for pieces in every_way(data):
         last = transcript(new_reader(**limits), pieces)[-1]
         assert isinstance(last[0], int), (pieces, last)
         found.add((last[0], str(last[1])))
@@ -87,15 +79,15 @@ def refusals(data: bytes, **limits: Any) -> set[tuple[int, str]]:
 
 class TestRequests:
     def test_one_without_a_body(self) -> None:
-        for pieces in ways(GET):
+        for pieces in every_way(GET):
             assert transcript(new_reader(), pieces) == [("GET", "/ab"), ("body", b"")]
 
     def test_one_with_a_length(self) -> None:
-        for pieces in ways(POST):
+        for pieces in every_way(POST):
             assert transcript(new_reader(), pieces) == [("POST", "/p"), ("body", b"hello")]
 
     def test_one_with_chunks(self) -> None:
-        for pieces in ways(CHUNKED):
+        for pieces in every_way(CHUNKED):
             assert transcript(new_reader(), pieces) == [("PUT", "/c"), ("body", b"hello!")]
 
     def test_several_in_a_row(self) -> None:
@@ -109,11 +101,11 @@ class TestRequests:
             ("GET", "/ab"),
             ("body", b""),
         ]
-        for pieces in ways(GET + POST + CHUNKED + GET):
+        for pieces in every_way(GET + POST + CHUNKED + GET):
             assert transcript(new_reader(), pieces) == expected
 
     def test_several_before_the_first_is_asked_for(self) -> None:
-        for pieces in ways(POST + CHUNKED + GET):
+        for pieces in every_way(POST + CHUNKED + GET):
             reader = new_reader()
             for piece in pieces:
                 reader.feed(piece)
@@ -148,7 +140,7 @@ class TestRequests:
 class TestEmptyLines:
     @pytest.mark.parametrize("count", [1, 2])
     def test_a_couple_before_a_request_line_are_overlooked(self, count: int) -> None:
-        for pieces in ways(b"\r\n" * count + GET + b"\r\n" * count + GET):
+        for pieces in every_way(b"\r\n" * count + GET + b"\r\n" * count + GET):
             assert transcript(new_reader(), pieces) == [("GET", "/ab"), ("body", b"")] * 2
 
     def test_many_are_refused(self) -> None:
@@ -201,7 +193,7 @@ class TestState:
         assert reader.read() is END
 
     def test_buffered_counts_what_is_held(self) -> None:
-        for pieces in ways(POST + GET):
+        for pieces in every_way(POST + GET):
             reader = new_reader()
             for piece in pieces:
                 reader.feed(piece)
@@ -233,7 +225,7 @@ class TestState:
 
 class TestRest:
     def test_gives_what_was_not_used(self) -> None:
-        for pieces in ways(GET + b"\x81\x00more"):
+        for pieces in every_way(GET + b"\x81\x00more"):
             reader = new_reader()
             for piece in pieces:
                 reader.feed(piece)
@@ -253,7 +245,7 @@ class TestSkip:
         "request_bytes", [GET, POST, CHUNKED], ids=["none", "length", "chunks"]
     )
     def test_drops_a_body(self, request_bytes: bytes) -> None:
-        for pieces in ways(request_bytes):
+        for pieces in every_way(request_bytes):
             reader = new_reader()
             for piece in pieces:
                 reader.feed(piece)
@@ -281,11 +273,11 @@ class TestSkip:
 class TestEnd:
     @pytest.mark.parametrize("request_bytes", [POST, CHUNKED], ids=["length", "chunks"])
     def test_within_a_body_is_gone(self, request_bytes: bytes) -> None:
-        for pieces in ways(request_bytes[:-1]):
+        for pieces in every_way(request_bytes[:-1]):
             assert transcript(new_reader(), pieces, eof=True)[-1] == ("gone",)
 
     def test_after_a_body_is_its_end(self) -> None:
-        for pieces in ways(CHUNKED):
+        for pieces in every_way(CHUNKED):
             expected = [("PUT", "/c"), ("body", b"hello!")]
             assert transcript(new_reader(), pieces, eof=True) == expected
 
@@ -310,7 +302,7 @@ class TestEnd:
 class TestLimits:
     def test_a_request_line_at_the_limit_passes(self) -> None:
         line = GET.index(b"\r\n")
-        for pieces in ways(GET):
+        for pieces in every_way(GET):
             assert len(transcript(new_reader(request_line=line), pieces)) == 2
 
     def test_a_request_line_over_the_limit_is_refused(self) -> None:
@@ -321,11 +313,11 @@ class TestLimits:
         assert refusals(b"G" * 51, request_line=50) == {(414, "request-line-too-long")}
 
     def test_a_request_line_whose_end_is_half_there_is_not(self) -> None:
-        for pieces in ways(b"G" * 50 + b"\r"):
+        for pieces in every_way(b"G" * 50 + b"\r"):
             assert transcript(new_reader(request_line=50), pieces) == []
 
     def test_fields_at_the_limit_pass(self) -> None:
-        for pieces in ways(GET):
+        for pieces in every_way(GET):
             assert len(transcript(new_reader(header_bytes=len(b"Host: x\r\n")), pieces)) == 2
 
     def test_fields_over_the_limit_are_refused(self) -> None:
@@ -339,20 +331,20 @@ class TestLimits:
 
     def test_the_limits_are_of_one_request(self) -> None:
         limits = {"request_line": GET.index(b"\r\n"), "header_bytes": len(b"Host: x\r\n")}
-        for pieces in ways(GET + GET + GET):
+        for pieces in every_way(GET + GET + GET):
             assert len(transcript(new_reader(**limits), pieces)) == 6
 
     @pytest.mark.parametrize("count", [2, 3])
     def test_fields_are_counted(self, count: int) -> None:
         head = GET[:-2] + b"a: b\r\n" * (count - 1) + b"\r\n"
         if count == 2:
-            for pieces in ways(head):
+            for pieces in every_way(head):
                 assert len(transcript(new_reader(header_count=2), pieces)) == 2
         else:
             assert refusals(head, header_count=2) == {(431, "header-count")}
 
     def test_a_length_at_the_limit_passes(self) -> None:
-        for pieces in ways(POST):
+        for pieces in every_way(POST):
             assert len(transcript(new_reader(body=5), pieces)) == 2
 
     def test_a_length_over_the_limit_is_refused_with_the_head(self) -> None:
@@ -363,7 +355,7 @@ class TestLimits:
         assert (caught.value.status, caught.value.reason) == (413, "body-too-large")
 
     def test_chunks_at_the_limit_pass(self) -> None:
-        for pieces in ways(CHUNKED):
+        for pieces in every_way(CHUNKED):
             assert transcript(new_reader(body=6), pieces)[-1] == ("body", b"hello!")
 
     def test_chunks_over_the_limit_are_refused(self) -> None:
@@ -436,7 +428,7 @@ class TestRefusals:
     def test_smuggling_by_length_and_coding(self, fields: bytes) -> None:
         """In every disguise: refused, and what follows is never a second request."""
         data = b"POST / HTTP/1.1\r\nHost: x\r\n%b\r\n0\r\n\r\n%b" % (fields, GET)
-        for pieces in ways(data):
+        for pieces in every_way(data):
             seen = transcript(new_reader(), pieces)
             assert [one[0] for one in seen] == [400]
 
@@ -466,7 +458,7 @@ class TestRefusals:
     )
     def test_smuggling_by_chunks(self, chunks: bytes) -> None:
         head = CHUNKED[: CHUNKED.index(b"\r\n\r\n") + 4]
-        for pieces in ways(head + chunks + GET):
+        for pieces in every_way(head + chunks + GET):
             seen = transcript(new_reader(), pieces)
             assert [one[0] for one in seen] == ["PUT", 400]
 
@@ -611,7 +603,7 @@ class TestWork:
 
 class TestTunnel:
     def test_what_is_held_and_what_comes_belongs_to_it(self) -> None:
-        for pieces in ways(GET + b"one" + GET):
+        for pieces in every_way(GET + b"one" + GET):
             reader = new_reader()
             found = b""
             for piece in pieces:
@@ -723,7 +715,7 @@ class TestGlimpse:
         ],
     )
     def test_of_a_head_that_is_refused(self, data: bytes, seen: tuple[str, bytes]) -> None:
-        for pieces in ways(data):
+        for pieces in every_way(data):
             reader = new_reader()
             with pytest.raises(ProtocolError):
                 self.read(reader, pieces)
